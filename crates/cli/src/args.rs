@@ -1,0 +1,297 @@
+//! What can be typed. What it means is elsewhere.
+
+use camino::Utf8PathBuf;
+use clap::{Args, Parser, Subcommand};
+use iapeer_registry::{Intelligence, Personality, RuntimeName};
+
+/// The host-level core for a team of AI agents on one machine.
+#[derive(Debug, Parser)]
+#[command(name = "iapeer", version, disable_help_subcommand = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// The verbs of the contract that are not there yet, and what each will do.
+pub(crate) const PLANNED: [(&str, &str); 18] = [
+    ("rename", "give a peer another name"),
+    ("verify", "hold the profiles against the registry"),
+    ("new", "begin a peer's session anew"),
+    ("refresh", "begin anew at the next wake"),
+    ("interrupt", "interrupt what a session is doing"),
+    ("compact", "let a session compact its context"),
+    ("doctor", "look for what is wrong on this host"),
+    ("preflight", "the part of doctor that supervise runs first"),
+    ("service", "let the host's service manager run the supervisor"),
+    ("logs", "the logs of a peer as one timeline"),
+    ("selftest", "prove on this host that deaths are recorded"),
+    ("canary", "look at the witnesses"),
+    ("schema", "print the schema of a JSON document"),
+    ("completions", "shell completions"),
+    ("man", "manual pages"),
+    ("backup", "list the backups of the state"),
+    ("restore", "restore a state file"),
+    ("top", "watch the fleet"),
+];
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Make the folder DIR (default: this one) a peer
+    Init(InitArgs),
+    /// Make a new peer with a folder of its own
+    Create(CreateArgs),
+    /// List the peers and what they are doing
+    List(Output),
+    /// Show one peer
+    Show(ShowArgs),
+    /// Remove a peer from the host; its folder stays
+    Remove(RemoveArgs),
+    /// Look at the slot of the memory provider
+    Slot {
+        #[command(subcommand)]
+        verb: SlotVerb,
+    },
+    /// Give memory to peers, or take it from them
+    MemoryPlugin {
+        #[command(subcommand)]
+        verb: MemoryVerb,
+    },
+    /// Turn the runtimes' own memory on or off
+    NativeMemory {
+        #[command(subcommand)]
+        verb: NativeVerb,
+    },
+    /// Give a peer one more runtime
+    AddRuntime(RuntimeArgs),
+    /// Choose the runtime that is meant when none is named
+    DefaultRuntime(RuntimeArgs),
+    /// Start a peer's session
+    Launch(SessionArgs),
+    /// Go to a peer's session
+    Attach(AttachArgs),
+    /// End a peer's session, and let nothing but `start` begin it again
+    Stop(StopArgs),
+    /// Lift a stop, and start the session
+    Start(SessionArgs),
+    /// Show what runs, what sleeps, and what is wrong
+    Status(Output),
+    /// Look after all sessions once: notice deaths, count them, find their causes
+    Supervise(SuperviseArgs),
+    /// List the deaths of sessions and of their tmux servers
+    Deaths(DeathsArgs),
+    /// Tell why a peer is down
+    Why(WhyArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Output {
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PeerArgs {
+    /// The runtime of its sessions [default: the first of claude, codex, shell that is installed]
+    #[arg(long, value_name = "R")]
+    pub(crate) runtime: Option<RuntimeName>,
+    /// What the peer is for, in at most 450 characters
+    #[arg(long, value_name = "D", default_value = "", hide_default_value = true)]
+    pub(crate) description: String,
+    /// artificial, natural or absent [default: that of the runtime]
+    #[arg(long, value_name = "I")]
+    pub(crate) intelligence: Option<Intelligence>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The folder; its name becomes the peer's
+    #[arg(default_value = ".")]
+    pub(crate) dir: Utf8PathBuf,
+    /// A name other than the folder's
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<Personality>,
+    #[command(flatten)]
+    pub(crate) peer: PeerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateArgs {
+    /// The peer's name: a letter a-z, then up to 31 of a-z, 0-9 and -
+    pub(crate) name: Personality,
+    /// Its folder [default: peers/NAME in the root]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) path: Option<Utf8PathBuf>,
+    #[command(flatten)]
+    pub(crate) peer: PeerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// Which peer
+    pub(crate) peer: Personality,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RemoveArgs {
+    /// Which peer
+    pub(crate) peer: Personality,
+    /// Stop the peer first if it is live
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SlotVerb {
+    /// Show what is declared, and what of it cannot be used
+    Show(Output),
+    /// Tell what would be done with a declaration, and what is wrong with it
+    Check(SlotCheckArgs),
+    /// Print the JSON Schema of a declaration
+    Schema,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SlotCheckArgs {
+    /// The declaration, wherever it stands
+    pub(crate) file: Utf8PathBuf,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MemoryVerb {
+    /// Run the provider's provision command
+    On(SweepArgs),
+    /// Run the provider's unprovision command
+    Off(SweepArgs),
+    /// Run again what failed or was cut off
+    Retry(RetryArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SweepArgs {
+    #[command(flatten)]
+    pub(crate) whom: Whom,
+    /// Say what would be run, and run nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) pace: Pace,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RetryArgs {
+    #[command(flatten)]
+    pub(crate) whom: Whom,
+    #[command(flatten)]
+    pub(crate) pace: Pace,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Pace {
+    /// How many peers at once
+    #[arg(long, value_name = "N", default_value = "4")]
+    pub(crate) jobs: std::num::NonZeroUsize,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NativeVerb {
+    /// Let the runtimes keep their own memory
+    On(NativeArgs),
+    /// Turn the runtimes' own memory off, so that there are not two
+    Off(NativeArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NativeArgs {
+    #[command(flatten)]
+    pub(crate) whom: Whom,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RuntimeArgs {
+    pub(crate) peer: Personality,
+    pub(crate) runtime: RuntimeName,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Whom {
+    /// One peer
+    #[arg(long, value_name = "P")]
+    pub(crate) peer: Option<Personality>,
+    /// Every peer
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SessionArgs {
+    /// Whose session
+    pub(crate) peer: Personality,
+    /// The runtime [default: the peer's default]
+    pub(crate) runtime: Option<RuntimeName>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StopArgs {
+    /// Whose session
+    pub(crate) peer: Personality,
+    /// The runtime [default: every one of the peer]
+    pub(crate) runtime: Option<RuntimeName>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AttachArgs {
+    /// Whose session
+    pub(crate) peer: Personality,
+    /// The runtime [default: the peer's default]
+    pub(crate) runtime: Option<RuntimeName>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SuperviseArgs {
+    /// One pass, then end (the only way for now)
+    #[arg(long)]
+    pub(crate) once: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeathsArgs {
+    /// Only those of one peer
+    #[arg(long, value_name = "P")]
+    pub(crate) peer: Option<Personality>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WhyArgs {
+    /// Which peer
+    pub(crate) peer: Personality,
+    /// The runtime [default: the one that died last, else the peer's default]
+    pub(crate) runtime: Option<RuntimeName>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}

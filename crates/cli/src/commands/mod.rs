@@ -1,0 +1,168 @@
+//! One module per group of verbs: what was typed becomes a call of the core, its answer becomes output.
+
+mod deaths;
+mod memory;
+mod peers;
+mod sessions;
+mod slot;
+
+use std::process::ExitCode;
+
+use iapeer_lifecycle::{FactError, FindError, Host, StopError, Switch};
+use iapeer_registry::{Peer, Personality};
+use iapeer_statefile::{BadEntry, LockError, StateFault, WriteError};
+
+use crate::args::{MemoryVerb, NativeVerb, SlotVerb, Verb};
+use crate::env;
+use crate::error::{CliError, Kind};
+use crate::out::{self, Stop};
+
+/// What to do when it cannot be told what runs.
+const UNCLEAR: &str =
+    "mend what it names, or move the file away (a session that lives is found by its socket), then try again";
+
+type Done = Result<ExitCode, Stop>;
+
+/// Runs a verb.
+pub(crate) fn run(verb: Verb, caller: &str) -> Done {
+    let host = Host::new(env::settings(caller)?);
+    match verb {
+        Verb::Init(args) => peers::init(&host, args),
+        Verb::Create(args) => peers::create(&host, args),
+        Verb::List(output) => peers::list(&host, &output),
+        Verb::Show(args) => peers::show(&host, &args),
+        Verb::Slot { verb: SlotVerb::Show(output) } => slot::show(&host, &output),
+        Verb::Slot { verb: SlotVerb::Check(args) } => slot::check(&args),
+        Verb::Slot { verb: SlotVerb::Schema } => slot::schema(),
+        Verb::MemoryPlugin { verb: MemoryVerb::On(args) } => memory::on(&host, &args),
+        Verb::MemoryPlugin { verb: MemoryVerb::Off(args) } => memory::off(&host, &args),
+        Verb::MemoryPlugin { verb: MemoryVerb::Retry(args) } => memory::retry_verb(&host, &args),
+        Verb::NativeMemory { verb: NativeVerb::On(args) } => memory::native(&host, &args, Switch::On),
+        Verb::NativeMemory { verb: NativeVerb::Off(args) } => memory::native(&host, &args, Switch::Off),
+        Verb::AddRuntime(args) => peers::add_runtime(&host, &args),
+        Verb::DefaultRuntime(args) => peers::default_runtime(&host, &args),
+        Verb::Remove(args) => peers::remove_verb(&host, &args),
+        Verb::Launch(args) => sessions::launch_verb(&host, &args),
+        Verb::Attach(args) => sessions::attach(&host, &args),
+        Verb::Stop(args) => sessions::stop_verb(&host, &args),
+        Verb::Start(args) => sessions::start(&host, &args),
+        Verb::Status(output) => sessions::status(&host, &output),
+        Verb::Supervise(args) => sessions::supervise(&host, &args),
+        Verb::Deaths(args) => deaths::list(&host, &args),
+        Verb::Why(args) => deaths::why_verb(&host, &args),
+    }
+}
+
+/// The peers, with a warning for each entry that could not be used.
+fn all_peers(host: &Host) -> Result<Vec<Peer>, CliError> {
+    let peers = host.peers().map_err(|fault| state_fault(host, &fault))?;
+    warn_bad(host, &peers.bad);
+    Ok(peers.index.peers().to_vec())
+}
+
+/// One peer, or an error that names those that there are.
+fn one_peer(host: &Host, personality: &Personality) -> Result<Peer, CliError> {
+    host.peer(personality).map_err(|e| match &e {
+        FindError::State(fault) => state_fault(host, fault),
+        FindError::Unknown { known, .. } => {
+            let error = CliError::of(Kind::Failed, &e);
+            let close =
+                known.iter().filter(|k| alike(k.as_str(), personality.as_str())).map(Personality::as_str);
+            match close.collect::<Vec<_>>().as_slice() {
+                [] if known.is_empty() => {
+                    error.hint(format!("there is no peer yet: iapeer create {personality}"))
+                }
+                [] => error.hint("iapeer list"),
+                close => error.hint(format!("did you mean {}?", close.join(" or "))),
+            }
+        }
+        _ => CliError::of(Kind::Failed, &e),
+    })
+}
+
+fn warn_bad(host: &Host, bad: &[BadEntry]) {
+    for entry in bad {
+        let path = host.registry().path();
+        out::remark("warning", &format!("{path}#{}: {} (kept as it is)", entry.pointer, entry.reason));
+    }
+}
+
+/// A state file that cannot be used: exit code 4, and what mends it.
+fn state_fault(host: &Host, fault: &StateFault) -> CliError {
+    let error = CliError::of(Kind::Damaged, fault);
+    match fault {
+        StateFault::Vanished { path } => error.hint(format!("put a copy of {path} back")).hint(format!(
+            "or, to begin anew: mv {0} {0}.old, then run `iapeer init DIR` for the folder of each peer",
+            host.registry().lock_path()
+        )),
+        StateFault::Corrupt { path, .. } => {
+            error.hint(format!("mend {path} by hand, or put a good copy in its place; nothing was changed"))
+        }
+        StateFault::Newer { .. } => error.hint("use the newer iapeer that wrote it"),
+        StateFault::Unreadable(_) => error.hint("mend its permissions or its kind; nothing was changed"),
+        _ => error,
+    }
+}
+
+/// Why a session was not stopped, and what to do about it.
+fn stop_error(error: &StopError) -> CliError {
+    match error {
+        StopError::Foreign { .. } => CliError::of(Kind::Refused, error)
+            .hint("nothing was ended; end that server yourself if it is not needed"),
+        StopError::Tmux(e) => sessions::tmux_error(e),
+        StopError::Lock(e) => locked(e),
+        StopError::Fact(e) => fact_error(e),
+        StopError::Write(e) => write_error(e),
+        StopError::Peer(e) => find_error(e),
+        StopError::Unknown { .. } => CliError::of(Kind::Failed, error).hint(UNCLEAR),
+        _ => CliError::of(Kind::Failed, error),
+    }
+}
+
+/// A fact about a session that cannot be used. It is as it was.
+fn fact_error(error: &FactError) -> CliError {
+    match error {
+        FactError::Damaged { .. } | FactError::Read(_) => CliError::of(Kind::Damaged, error).hint(UNCLEAR),
+        _ => CliError::of(Kind::Failed, error),
+    }
+}
+
+/// A peer that has gone since it was looked up.
+fn find_error(error: &FindError) -> CliError {
+    match error {
+        FindError::State(_) => CliError::of(Kind::Damaged, error).hint("iapeer status"),
+        _ => CliError::of(Kind::Failed, error).hint("iapeer list"),
+    }
+}
+
+/// Something that could not be written.
+fn write_error(error: &WriteError) -> CliError {
+    let cli = CliError::of(Kind::Failed, error);
+    match error {
+        WriteError::Forbidden { .. } => {
+            cli.hint("set IAPEER_ROOT to another folder, or unset IAPEER_TEST_SANDBOX")
+        }
+        WriteError::SymbolicLink { path } | WriteError::WrongKind { path, .. } => {
+            cli.hint(format!("move {path} away, or choose another folder"))
+        }
+        _ => cli.hint("see that its folder is there and can be written, and that the disk is not full"),
+    }
+}
+
+fn locked(error: &LockError) -> CliError {
+    match error {
+        LockError::Refused(e) => write_error(e),
+        LockError::Held { .. } => CliError::of(Kind::Failed, error).hint("try again when it is done"),
+        _ => CliError::of(Kind::Failed, error),
+    }
+}
+
+/// Whether two names differ by one letter put in, left out, changed or swapped with its neighbour.
+fn alike(a: &str, b: &str) -> bool {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let head = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
+    let (a, b) = (&a[head..], &b[head..]);
+    let tail = a.iter().rev().zip(b.iter().rev()).take_while(|(x, y)| x == y).count();
+    let (a, b) = (&a[..a.len() - tail], &b[..b.len() - tail]);
+    matches!((a.len(), b.len()), (0 | 1, 0 | 1)) || matches!((a, b), ([x, y], [v, w]) if x == w && y == v)
+}

@@ -1,0 +1,116 @@
+//! The environment, read once. Nothing else in the project reads it.
+//!
+//! A value that does not parse is an error that names the variable, never a silent default.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use iapeer_lifecycle::Settings;
+
+use crate::error::CliError;
+
+/// Reads every variable of ours and makes the settings of this run.
+pub(crate) fn settings(verb: &str) -> Result<Settings, CliError> {
+    let env = Env::of_process();
+    let home = env.path("HOME")?;
+    let real_root = home.as_ref().map(|home| home.join(".iapeer"));
+    let root = match env.path("IAPEER_ROOT")? {
+        Some(root) => root,
+        None => real_root
+            .clone()
+            .ok_or_else(|| CliError::usage("neither IAPEER_ROOT nor HOME is set, so there is no root"))?,
+    };
+    if env.flag("IAPEER_TEST_SANDBOX")?
+        && let Some(real_root) = &real_root
+    {
+        iapeer_statefile::forbid_writes_under(real_root);
+    }
+    let sock_dir = env.path("IAPEER_SOCK_DIR")?.unwrap_or_else(|| root.join("socks"));
+    Ok(Settings {
+        sock_dir,
+        root,
+        home,
+        codex_home: env.path("CODEX_HOME")?,
+        path: env.raw("PATH").unwrap_or_default(),
+        shell: env.path("SHELL")?.unwrap_or_else(|| "/bin/sh".into()),
+        programs: env.programs()?,
+        log_max_bytes: env.number("IAPEER_LIFECYCLE_LOG_MAX_BYTES", 5 << 20)?,
+        log_keep: env.number("IAPEER_LIFECYCLE_LOG_KEEP", 5)?,
+        provision_timeout: Duration::from_secs(env.number("IAPEER_PROVISION_TIMEOUT_SECS", 120)?),
+        caller: format!("iapeer {verb}"),
+    })
+}
+
+struct Env(BTreeMap<OsString, OsString>);
+
+impl Env {
+    #[expect(clippy::disallowed_methods, reason = "the door to the environment")]
+    fn of_process() -> Env {
+        Env(std::env::vars_os().collect())
+    }
+
+    /// An empty variable counts as unset, as everywhere in shells.
+    fn raw(&self, name: &str) -> Option<OsString> {
+        self.0.get(&OsString::from(name)).filter(|v| !v.is_empty()).cloned()
+    }
+
+    fn text(&self, name: &str) -> Result<Option<String>, CliError> {
+        self.raw(name)
+            .map(|value| value.into_string().map_err(|_| CliError::usage(format!("{name} is not UTF-8"))))
+            .transpose()
+    }
+
+    fn path(&self, name: &str) -> Result<Option<Utf8PathBuf>, CliError> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        let path = Utf8PathBuf::from(text);
+        if !path.is_absolute() {
+            return Err(CliError::usage(format!("{name} is not an absolute path: {path}")));
+        }
+        if path.as_str().contains(|c: char| c.is_control()) {
+            return Err(CliError::usage(format!(
+                "{name} has a control character in it: {:?}",
+                path.as_str()
+            )));
+        }
+        Ok(Some(path))
+    }
+
+    fn number<T: std::str::FromStr>(&self, name: &str, default: T) -> Result<T, CliError> {
+        match self.text(name)? {
+            None => Ok(default),
+            Some(text) => text.parse().map_err(|_| {
+                CliError::usage(format!("{name} is not a whole number that makes sense here: {text:?}"))
+            }),
+        }
+    }
+
+    fn flag(&self, name: &str) -> Result<bool, CliError> {
+        match self.text(name)?.as_deref() {
+            None | Some("0") => Ok(false),
+            Some("1") => Ok(true),
+            Some(other) => Err(CliError::usage(format!("{name} is neither 0 nor 1: {other:?}"))),
+        }
+    }
+
+    /// `IAPEER_<RUNTIME>_BIN` for any runtime.
+    fn programs(&self) -> Result<BTreeMap<String, Utf8PathBuf>, CliError> {
+        let mut programs = BTreeMap::new();
+        for name in self.0.keys().filter_map(|name| name.to_str()) {
+            let runtime = name.strip_prefix("IAPEER_").and_then(|rest| rest.strip_suffix("_BIN"));
+            if let Some(runtime) = runtime
+                && let Some(path) = self.path(name)?
+            {
+                programs.insert(runtime.to_ascii_lowercase(), path);
+            }
+        }
+        Ok(programs)
+    }
+}
+
+/// A path as the user typed it, made absolute against the working folder.
+pub(crate) fn absolute(path: &Utf8Path) -> Result<Utf8PathBuf, CliError> {
+    camino::absolute_utf8(path)
+        .map_err(|e| CliError::failed(format!("the working folder cannot be told: {e}")))
+}

@@ -1,0 +1,113 @@
+//! The JSON documents, apart from the types that the rest of the program thinks in.
+
+use iapeer_lifecycle::{Observed, Provisioned, Status};
+use iapeer_registry::{Intelligence, Peer, Personality, RuntimeName};
+use serde::Serialize;
+
+/// A peer as `list` and `show` give it.
+#[derive(Debug, Serialize)]
+pub(crate) struct PeerDoc {
+    pub(crate) personality: Personality,
+    pub(crate) default_runtime: RuntimeName,
+    pub(crate) intelligence: Intelligence,
+    pub(crate) description: String,
+    pub(crate) cwd: String,
+    pub(crate) runtimes: Vec<RuntimeDoc>,
+}
+
+/// One runtime of a peer.
+#[derive(Debug, Serialize)]
+pub(crate) struct RuntimeDoc {
+    pub(crate) runtime: RuntimeName,
+    pub(crate) identity: String,
+    pub(crate) status: &'static str,
+    pub(crate) socket: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) server_pid: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) stopped: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub(crate) more: Option<RuntimeMore>,
+}
+
+/// What only `show` says about a runtime.
+#[derive(Debug, Serialize)]
+pub(crate) struct RuntimeMore {
+    pub(crate) canary: Option<CanaryDoc>,
+    pub(crate) last_death: Option<DeathDoc>,
+}
+
+/// The witness of a server.
+#[derive(Debug, Serialize)]
+pub(crate) struct CanaryDoc {
+    pub(crate) state: &'static str,
+    pub(crate) recorder_pid: Option<u32>,
+}
+
+/// A death as `deaths` gives it.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct DeathDoc {
+    pub(crate) ts: String,
+    pub(crate) kind: &'static str,
+    pub(crate) identity: String,
+    pub(crate) cause: String,
+    pub(crate) status: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) death: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) server_pid: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) oom: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) observer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) forensics: Option<String>,
+}
+
+/// What became of the provider's commands.
+#[derive(Debug, Serialize)]
+pub(crate) struct OutcomesDoc<'a> {
+    pub(crate) outcomes: &'a [Provisioned],
+    pub(crate) ok: bool,
+}
+
+impl PeerDoc {
+    pub(crate) fn new(peer: &Peer, observed: &[Observed]) -> PeerDoc {
+        PeerDoc {
+            personality: peer.facts.personality.clone(),
+            default_runtime: peer.facts.default_runtime().clone(),
+            intelligence: peer.facts.intelligence.clone(),
+            description: peer.facts.description.clone(),
+            cwd: peer.cwd.to_string(),
+            runtimes: observed.iter().map(RuntimeDoc::new).collect(),
+        }
+    }
+}
+
+impl RuntimeDoc {
+    fn new(observed: &Observed) -> RuntimeDoc {
+        let (server_pid, reason) = match &observed.status {
+            Status::Live { server_pid } => (Some(*server_pid), None),
+            Status::Unknown(reason) => (None, Some(reason.clone())),
+            Status::Asleep | Status::Stopped => (None, None),
+        };
+        RuntimeDoc {
+            runtime: observed.identity.runtime().clone(),
+            identity: observed.identity.to_string(),
+            status: observed.status.as_str(),
+            socket: observed.socket.to_string(),
+            server_pid,
+            stopped: observed.stopped.clone(),
+            reason,
+            more: None,
+        }
+    }
+}
+
+impl<'a> OutcomesDoc<'a> {
+    pub(crate) fn new(outcomes: &'a [Provisioned]) -> OutcomesDoc<'a> {
+        OutcomesDoc { outcomes, ok: outcomes.iter().all(Provisioned::is_ok) }
+    }
+}

@@ -1,0 +1,351 @@
+//! How a peer comes to be: profile, index entry, and the provider's command for each agent runtime.
+
+use std::io;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use iapeer_registry::{
+    Conflict, DESCRIPTION_MAX, Facts, Index, Intelligence, NameError, Peer, Personality, Profile,
+    RuntimeName, profile_document, profile_path,
+};
+use iapeer_statefile::{
+    CommitError, Creation, Lock, LockError, ReadError, StateFault, WriteError, ensure_dir, make_dir,
+    read_file, remove_dir_if_empty, remove_file, replace_file,
+};
+
+use crate::host::{Host, Warning};
+use crate::native_memory::{Switch, trust_folder, turn_native_memory};
+use crate::provision::{Caller, Occasion, Provisioned, begin, due};
+use crate::runtime::{Class, Runtime, RuntimeError};
+use crate::sweep::provider;
+
+/// What a new peer shall be.
+#[derive(Debug, Clone, Default)]
+pub struct Wish {
+    /// Its name; derived from the folder's name when absent.
+    pub personality: Option<Personality>,
+    /// Its folder; `peers/<name>` under the root when absent.
+    pub folder: Option<Utf8PathBuf>,
+    /// A runtime; the first installed agent when absent.
+    pub runtime: Option<RuntimeName>,
+    /// What it is for; empty says nothing.
+    pub description: String,
+    /// What it is; that of its runtime when absent.
+    pub intelligence: Option<Intelligence>,
+}
+
+/// Whether the folder and the peer may be there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Birth {
+    /// `create`: the peer is new, and its folder is made where it is missing.
+    New,
+    /// `init`: the folder is there, and may be a peer's already.
+    InFolder,
+}
+
+/// A birth.
+#[derive(Debug, Clone)]
+pub struct Born {
+    /// The peer.
+    pub peer: Peer,
+    /// Whether it, or a runtime of it, is new; else nothing was done.
+    pub news: bool,
+    /// What the provider's commands did.
+    pub outcomes: Vec<Provisioned>,
+    /// What the user should know.
+    pub warnings: Vec<Warning>,
+}
+
+/// Why there was no birth. Nothing of it is left behind.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BirthError {
+    /// No name can be made of the folder's.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// The runtime cannot be used.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// The folder is not there.
+    #[error("the folder {folder} does not exist")]
+    NoFolder {
+        /// The folder.
+        folder: Utf8PathBuf,
+    },
+    /// The folder's path cannot be used.
+    #[error("the folder {folder} cannot be used")]
+    Folder {
+        /// The folder.
+        folder: Utf8PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// The name is the one of a peer that is there.
+    #[error("the peer {personality} exists already, in {cwd}")]
+    Exists {
+        /// The name.
+        personality: Personality,
+        /// Its folder.
+        cwd: Utf8PathBuf,
+    },
+    /// The folder has a profile with another name.
+    #[error("{path} says that the peer in this folder is {found}, not {wanted}")]
+    OtherProfile {
+        /// The profile.
+        path: Utf8PathBuf,
+        /// The name in it.
+        found: Personality,
+        /// The name that was wanted.
+        wanted: Personality,
+    },
+    /// The name or the folder belongs to somebody else.
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
+    /// The description is too long.
+    #[error("the description has {chars} characters, and at most {DESCRIPTION_MAX} fit")]
+    DescriptionTooLong {
+        /// How many it has.
+        chars: usize,
+    },
+    /// The index or a profile cannot be used.
+    #[error(transparent)]
+    State(#[from] StateFault),
+    /// The registry is locked.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// Something could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The index or the profile could not be written.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// The profile could not be read back for an undo.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// Brings a peer into being.
+///
+/// # Errors
+///
+/// [`BirthError`]; what was made on the way is taken back. What the provider does is no error: the
+/// birth stands, with a warning.
+pub fn birth(host: &Host, wish: Wish, how: Birth) -> Result<Born, BirthError> {
+    let chars = wish.description.chars().count();
+    if chars > DESCRIPTION_MAX {
+        return Err(BirthError::DescriptionTooLong { chars });
+    }
+    if let Some(runtime) = &wish.runtime {
+        let runtime = Runtime::find(runtime, host.layout())?;
+        if runtime.class == Class::Agent {
+            runtime.program(host.settings())?;
+        }
+    }
+    ensure_dir(host.layout().root())?;
+    let lock = host.registry().lock(&host.settings().caller)?;
+    let mut undo = Undo::default();
+    let edit = host.registry().edit(&lock)?;
+    let index = edit.value().cloned().unwrap_or_default();
+    let (peer, new_runtimes) = match register(host, &lock, &wish, how, index.clone(), &mut undo) {
+        Ok(Registered::Changed { index, peer, new_runtimes }) => {
+            if let Err(e) = edit.commit(&index) {
+                undo.run();
+                return Err(e.into());
+            }
+            (peer, new_runtimes)
+        }
+        Ok(Registered::Unchanged { peer }) => {
+            return Ok(Born { peer, news: false, outcomes: Vec::new(), warnings: Vec::new() });
+        }
+        Err(e) => {
+            undo.run();
+            return Err(e);
+        }
+    };
+    // A provider may take its time; nobody else shall wait for it.
+    drop(lock);
+
+    let mut warnings = Vec::new();
+    let outcomes = give_memory(host, &peer, &new_runtimes, &mut warnings);
+    for outcome in outcomes.iter().filter(|o| !o.is_ok()) {
+        let runtime = outcome.runtime.as_ref().map_or_else(String::new, |r| format!(" in {r}"));
+        let message = format!("the peer is born, but has no memory{runtime}: {outcome}");
+        warnings.push(
+            Warning::new(message).hint(format!("iapeer memory-plugin on --peer {}", outcome.personality)),
+        );
+    }
+    Ok(Born { peer, news: true, outcomes, warnings })
+}
+
+/// Lets the provider give a new peer, or new runtimes of one, their memory, and turns the runtimes' own
+/// memory off, so that there are not two.
+fn give_memory(
+    host: &Host,
+    peer: &Peer,
+    runtimes: &[RuntimeName],
+    warnings: &mut Vec<Warning>,
+) -> Vec<Provisioned> {
+    let Some(occupied) = provider(host, Occasion::Birth, warnings) else { return Vec::new() };
+    for runtime in runtimes {
+        // The provider may start the runtime's program in the folder, so this comes first.
+        let turned = turn_native_memory(host, &peer.cwd, runtime, Switch::Off);
+        let trusted = turned.and_then(|_| trust_folder(host, &peer.cwd, runtime));
+        if let Err(e) = trusted {
+            let message = "the runtime may keep its own memory beside the provider's";
+            warnings.push(Warning::of(message, &e).hint(e.hint()));
+        }
+    }
+    match due(host, peer, Some(runtimes), Occasion::Birth, warnings) {
+        Ok(mut owed) => {
+            begin(host, &mut owed, warnings);
+            Caller::new(host, &occupied, None).pay(owed, warnings)
+        }
+        Err(skipped) => vec![skipped],
+    }
+}
+
+enum Registered {
+    Changed { index: Index, peer: Peer, new_runtimes: Vec<RuntimeName> },
+    Unchanged { peer: Peer },
+}
+
+/// Writes the profile and gives the index that says so; everything made is noted in `undo`.
+fn register(
+    host: &Host,
+    lock: &Lock,
+    wish: &Wish,
+    how: Birth,
+    mut index: Index,
+    undo: &mut Undo,
+) -> Result<Registered, BirthError> {
+    let wanted = match (&wish.folder, &wish.personality) {
+        (Some(folder), _) => folder.clone(),
+        (None, Some(personality)) => host.layout().peer_folder(personality),
+        (None, None) => return Err(NameError::Personality { name: String::new() }.into()),
+    };
+    if let (Birth::New, Some(personality)) = (how, &wish.personality)
+        && let Some(there) = index.find(personality)
+        && (wish.folder.is_none() || there.cwd == wanted)
+    {
+        return Err(BirthError::Exists { personality: personality.clone(), cwd: there.cwd.clone() });
+    }
+    if how == Birth::New {
+        if wish.folder.is_none() {
+            undo.make_dir(wanted.parent().unwrap_or(host.layout().root()))?;
+        }
+        undo.make_dir(&wanted)?;
+    }
+    let cwd = real_folder(&wanted)?;
+
+    let document = profile_document(&cwd);
+    let edit = document.edit(lock)?;
+    let profile = edit.value().cloned();
+    let personality = match (&wish.personality, &profile) {
+        (Some(wanted), Some(profile)) if *wanted != profile.facts.personality => {
+            return Err(BirthError::OtherProfile {
+                path: profile_path(&cwd),
+                found: profile.facts.personality.clone(),
+                wanted: wanted.clone(),
+            });
+        }
+        (_, Some(profile)) => profile.facts.personality.clone(),
+        (Some(wanted), None) => wanted.clone(),
+        (None, None) => Personality::derive(cwd.file_name().unwrap_or(""))?,
+    };
+    let runtime = match (&wish.runtime, &profile) {
+        (Some(runtime), _) => runtime.clone(),
+        (None, Some(profile)) => profile.facts.default_runtime().clone(),
+        (None, None) => Runtime::default_on(host.settings(), host.layout()),
+    };
+
+    let known = index.find(&personality).filter(|p| p.cwd == cwd).map(|p| p.facts.runtimes().to_vec());
+    let mut new = match &profile {
+        Some(profile) => profile.clone(),
+        None => Profile { facts: Facts::new(personality, runtime.clone()), other: serde_json::Map::new() },
+    };
+    new.facts.add_runtime(runtime);
+    if !wish.description.is_empty() {
+        new.facts.description.clone_from(&wish.description);
+    }
+    if let Some(intelligence) = &wish.intelligence {
+        new.facts.intelligence = intelligence.clone();
+    }
+    let peer = Peer::new(new.facts.clone(), cwd.clone());
+    let before = index.clone();
+    index.add(peer.clone())?;
+    let known = known.unwrap_or_default();
+    let new_runtimes: Vec<_> = new.facts.runtimes().iter().filter(|r| !known.contains(r)).cloned().collect();
+    if index == before && profile.as_ref() == Some(&new) {
+        return Ok(Registered::Unchanged { peer });
+    }
+    if profile.as_ref() != Some(&new) {
+        undo.make_dir(&cwd.join(".iapeer"))?;
+        undo.keep_file(&profile_path(&cwd))?;
+        edit.commit(&new)?;
+    }
+    Ok(Registered::Changed { index, peer, new_runtimes })
+}
+
+/// The folder without links and dots, so that one folder has one path.
+fn real_folder(folder: &Utf8Path) -> Result<Utf8PathBuf, BirthError> {
+    let unusable = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => BirthError::NoFolder { folder: folder.to_owned() },
+        _ => BirthError::Folder { folder: folder.to_owned(), source },
+    };
+    let real = folder.canonicalize_utf8().map_err(unusable)?;
+    if !real.is_dir() {
+        return Err(unusable(io::Error::from(io::ErrorKind::NotADirectory)));
+    }
+    if real.as_str().contains(|c: char| c.is_control()) {
+        return Err(unusable(io::Error::other(
+            "its path has a control character, which no line of a log or a list could show",
+        )));
+    }
+    Ok(real)
+}
+
+/// What a birth has made so far, so that it can be taken back.
+#[derive(Debug, Default)]
+struct Undo {
+    steps: Vec<Step>,
+}
+
+#[derive(Debug)]
+enum Step {
+    RemoveFolder(Utf8PathBuf),
+    RemoveFile(Utf8PathBuf),
+    Restore(Utf8PathBuf, Vec<u8>),
+}
+
+impl Undo {
+    fn make_dir(&mut self, folder: &Utf8Path) -> Result<(), BirthError> {
+        if let Some(parent) = folder.parent() {
+            real_folder(parent)?;
+        }
+        if make_dir(folder)? == Creation::Created {
+            self.steps.push(Step::RemoveFolder(folder.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Notes what a file held before it is written.
+    fn keep_file(&mut self, path: &Utf8Path) -> Result<(), BirthError> {
+        self.steps.push(match read_file(path, u64::MAX)? {
+            Some(bytes) => Step::Restore(path.to_owned(), bytes),
+            None => Step::RemoveFile(path.to_owned()),
+        });
+        Ok(())
+    }
+
+    /// Takes everything back, the last first. The error that led here is the one to be told; a folder in
+    /// which somebody put something meanwhile stays.
+    fn run(self) {
+        for step in self.steps.into_iter().rev() {
+            let _ = match step {
+                Step::RemoveFolder(path) => remove_dir_if_empty(&path).map(drop),
+                Step::RemoveFile(path) => remove_file(&path).map(drop),
+                Step::Restore(path, bytes) => replace_file(&path, &bytes),
+            };
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! One host: its settings, its layout, and the doors to what it holds.
+
+use camino::Utf8Path;
+use iapeer_canary::{Canary, Places};
+use iapeer_registry::{Identity, Index, Peer, Personality, Registry};
+use iapeer_slot::Slot;
+pub(crate) use iapeer_statefile::with_causes;
+use iapeer_statefile::{BadEntry, Journal, Line, Lock, LockError, StateFault, Timestamp, Wait, ensure_dir};
+
+use crate::{Layout, Settings};
+
+/// A host. Making one touches nothing.
+#[derive(Debug, Clone)]
+pub struct Host {
+    settings: Settings,
+    layout: Layout,
+    registry: Registry,
+}
+
+/// What went wrong beside the point: the deed stands, and the user should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// What is wrong.
+    pub message: String,
+    /// The command that mends it, or what to do.
+    pub hint: Option<String>,
+}
+
+impl Warning {
+    pub(crate) fn new(message: impl Into<String>) -> Warning {
+        Warning { message: message.into(), hint: None }
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Warning {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// A warning made of an error and all its causes.
+    pub(crate) fn of(what: &str, error: &dyn std::error::Error) -> Warning {
+        Warning::new(format!("{what}: {}", with_causes(error)))
+    }
+}
+
+/// The index and what in it could not be used.
+#[derive(Debug, Clone)]
+pub struct Peers {
+    /// The index.
+    pub index: Index,
+    /// Entries that were left out.
+    pub bad: Vec<BadEntry>,
+}
+
+/// Why a peer was not found.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FindError {
+    /// Nobody has the name.
+    #[error("no peer is named {personality}")]
+    Unknown {
+        /// The name.
+        personality: Personality,
+        /// All names, for a suggestion.
+        known: Vec<Personality>,
+    },
+    /// The index cannot be used.
+    #[error(transparent)]
+    State(#[from] StateFault),
+}
+
+impl Host {
+    /// The host that these settings describe.
+    pub fn new(settings: Settings) -> Host {
+        let layout = Layout::new(settings.root.clone(), settings.sock_dir.clone());
+        let registry = Registry::under(&settings.root);
+        Host { settings, layout, registry }
+    }
+
+    /// What it was told.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Where everything is.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Who the peers are.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The peers.
+    ///
+    /// # Errors
+    ///
+    /// [`StateFault`] when the index cannot be used as a whole.
+    pub fn peers(&self) -> Result<Peers, StateFault> {
+        let (index, bad) = self.registry.read()?;
+        Ok(Peers { index, bad })
+    }
+
+    /// One peer.
+    ///
+    /// # Errors
+    ///
+    /// [`FindError`].
+    pub fn peer(&self, personality: &Personality) -> Result<Peer, FindError> {
+        let peers = self.peers()?;
+        peers.index.find(personality).cloned().ok_or_else(|| FindError::Unknown {
+            personality: personality.clone(),
+            known: peers.index.peers().iter().map(|p| p.facts.personality.clone()).collect(),
+        })
+    }
+
+    /// What is in the slot.
+    pub fn slot(&self) -> Slot {
+        Slot::read(&self.layout.slot())
+    }
+
+    /// The lock of whatever starts, ends or buries a session of this identity; waits five seconds for it.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError`], which names the holder.
+    pub(crate) fn lock_wake(&self, identity: &Identity) -> Result<Lock, LockError> {
+        ensure_dir(&self.layout.facts())?;
+        Lock::acquire(&self.layout.fact(identity, "wake.lock"), Wait::default(), &self.settings.caller)
+    }
+
+    /// The journal of decisions.
+    pub fn lifecycle_log(&self) -> Journal {
+        self.rotated(&self.layout.lifecycle_log())
+    }
+
+    /// The journal of deaths.
+    pub fn exits_log(&self) -> Journal {
+        self.rotated(&self.layout.exits_log())
+    }
+
+    /// The witnesses.
+    pub fn canary(&self) -> Canary {
+        let Settings { log_max_bytes, log_keep, .. } = self.settings;
+        Canary::new(self.places()).rotating(log_max_bytes, log_keep)
+    }
+
+    /// Where the witnesses keep their files.
+    pub(crate) fn places(&self) -> Places {
+        Places {
+            state: self.layout.canaries(),
+            forensics: self.layout.forensics(),
+            exits_log: self.layout.exits_log(),
+            lifecycle_log: self.layout.lifecycle_log(),
+        }
+    }
+
+    /// Writes a decision down. A log that cannot be written stops nothing, but is said.
+    pub(crate) fn log(&self, line: &Line, warnings: &mut Vec<Warning>) {
+        if let Err(e) = self.lifecycle_log().append(line) {
+            warnings.push(Warning::of("a line of lifecycle.log was lost", &e));
+        }
+    }
+
+    fn rotated(&self, path: &Utf8Path) -> Journal {
+        Journal::new(path.to_owned()).rotated(self.settings.log_max_bytes, self.settings.log_keep)
+    }
+}
+
+/// The time, for what is written down.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::now()
+}

@@ -1,0 +1,122 @@
+//! What happens when to the peers of a host.
+//!
+//! **What it is.** The verbs behind the command line, as functions of a [`Host`]: [`birth`], [`launch`],
+//! [`stop`], [`remove`], [`supervise_once`], [`deaths`], [`why`]. Each says what it did in a typed answer;
+//! none prints.
+//!
+//! **What it is not.** It is no daemon, holds no state in memory between calls, and knows no file format
+//! of its own but the facts under `state/lifecycle`: the index and the profiles are `iapeer-registry`'s,
+//! the slot is `iapeer-slot`'s, leases and death records are `iapeer-canary`'s.
+//!
+//! # Theory of operation
+//!
+//! What is *believed* (a `.session` fact, an index entry) and what is *observed* ([`Observed`],
+//! [`SessionState`]) are different types. What to do is decided by pure functions (`decide.rs`) from
+//! observed and believed facts; thin code then does it, in the order that survives an interruption at any
+//! point: a stop is marked before it kills, a witness is armed before the program runs, a death is
+//! counted before the session is forgotten.
+//!
+//! *Liveness* has three values, and unknown never leads to anything destructive. A process is boot, pid
+//! and start time; a listing starts no process and asks no tmux server.
+//!
+//! *A launch* starts an empty server that alone inherits the write end of a pipe, writes the lease of its
+//! witness, starts the witness on the read end, and only then lets the program run in the server.
+//!
+//! *Settings that are the user's* ([`turn_native_memory`], [`trust_folder`]) are cut, never printed anew:
+//! every byte outside the entry that is meant stays.
+//!
+//! *One wake at a time*: a kernel lock per identity is held by whatever starts, stops or buries a session,
+//! and by a removal until nothing of the peer is left. *One command of the provider at a time* for each
+//! peer: a lock of its own, for a provider may take longer than anybody should wait for a session.
+//!
+//! # Limitations
+//!
+//! Sessions begin fresh; resuming, idle sleep, the crash-loop guard, ready markers and start-up dialogs,
+//! system prompts and the supervisor's loop are not there yet. What [`PluginSweep`] expects of `claude` and
+//! `codex` is from their documentation and was tried on imitations only. A process that left both the tree
+//! and the terminal session of its agent is not found when the session ends. The code for macOS has never
+//! been run.
+//!
+//! # Example
+//!
+//! ```
+//! use iapeer_lifecycle::{Birth, Host, Settings, Status, Wish, birth, observe_peer};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let root = camino::Utf8PathBuf::from_path_buf(folder.path().join("root")).map_err(|_| "UTF-8")?;
+//! let host = Host::new(Settings {
+//!     sock_dir: root.join("socks"),
+//!     root,
+//!     home: None,
+//!     codex_home: None,
+//!     path: "/usr/bin:/bin".into(),
+//!     shell: "/bin/sh".into(),
+//!     programs: Default::default(),
+//!     log_max_bytes: 5 << 20,
+//!     log_keep: 5,
+//!     provision_timeout: std::time::Duration::from_secs(120),
+//!     caller: "an example".to_owned(),
+//! });
+//! let wish = Wish {
+//!     personality: Some("alpha".parse()?),
+//!     runtime: Some("shell".parse()?),
+//!     ..Wish::default()
+//! };
+//! let born = birth(&host, wish, Birth::New)?;
+//! assert!(born.peer.cwd.join(".iapeer/peer-profile.json").exists());
+//! assert!(observe_peer(&host, &born.peer).iter().all(|o| o.status == Status::Asleep));
+//! # Ok(())
+//! # }
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod host;
+mod layout;
+mod settings;
+
+mod decide;
+mod facts;
+mod observe;
+mod runtime;
+mod tree;
+
+mod birth;
+mod change;
+mod end;
+mod launch;
+mod native_memory;
+mod notice;
+mod owed;
+mod plugin;
+mod provision;
+mod remove;
+mod stop;
+mod sweep;
+
+mod attend;
+mod deaths;
+mod pass;
+
+pub use attend::{AttendError, Attended};
+pub use birth::{Birth, BirthError, Born, Wish, birth};
+pub use change::{ChangeError, set_default_runtime};
+pub use deaths::{Confidence, Evidence, Happening, Why, cause_word, deaths, forensics, why};
+pub use decide::{Death, FreshCause, Refusal};
+pub use end::EndError;
+pub use facts::{FactError, ProcessId, Session};
+pub use host::{FindError, Host, Peers, Warning};
+pub use launch::{How, LaunchError, Launched, identity_of, launch};
+pub use layout::Layout;
+pub use native_memory::{Change, NativeMemoryError, Switch, trust_folder, turn_native_memory};
+pub use observe::{Observed, SessionState, Status, identities, observe, observe_peer};
+pub use owed::{Owed, OwedError, owed};
+pub use pass::{Pass, record_what_is_owed, supervise_once};
+pub use plugin::PluginSweep;
+pub use provision::{Occasion, Provisioned};
+pub use remove::{IfLive, RemoveError, Removed, remove};
+pub use runtime::{Class, Runtime, RuntimeError};
+pub use settings::Settings;
+pub use stop::{StopError, Stopped, lift_stop, stop};
+pub use sweep::{Pace, Planned, SweepError, Swept, plan, retry, sweep};

@@ -1,0 +1,124 @@
+//! One pass over everything that we supervise, and the bookkeeping that `deaths` needs.
+
+use iapeer_canary::Canary;
+use iapeer_registry::Identity;
+use iapeer_statefile::{Lock, Wait};
+
+use crate::attend::{AttendError, Attended, attend, record_end};
+use crate::facts::{FactError, Facts};
+use crate::host::{Host, Warning, with_causes};
+use crate::notice;
+use crate::observe::SessionState;
+use crate::provision::Provisioned;
+
+/// What a pass found and did.
+#[derive(Debug, Clone, Default)]
+pub struct Pass {
+    /// One for each session, by identity.
+    pub outcomes: Vec<Attended>,
+    /// What the provider's command did when it was told of deaths.
+    pub notices: Vec<Provisioned>,
+    /// What the user should know.
+    pub warnings: Vec<Warning>,
+}
+
+/// Looks after every session once. What cannot be told of one does not keep the others waiting.
+///
+/// # Errors
+///
+/// [`AttendError`] when nothing can be looked at: the facts cannot be listed.
+pub fn supervise_once(host: &Host) -> Result<Pass, AttendError> {
+    let mut pass = Pass::default();
+    let canary = host.canary();
+    sweep(&canary, &mut pass.warnings);
+    for identity in supervised(host)? {
+        let attended = attend_locked(host, &canary, &identity, &mut pass.warnings);
+        match attended {
+            Ok(Some(attended)) => pass.outcomes.push(attended),
+            Ok(None) => {}
+            Err(e) => pass.outcomes.push(Attended {
+                identity,
+                action: "unknown",
+                reason: Some(with_causes(&e)),
+                death: None,
+            }),
+        }
+    }
+    pass.notices = notice::give(host, &mut pass.warnings);
+    Ok(pass)
+}
+
+/// Brings every death on record that is not yet: of servers whose witness died too, and of programs
+/// whose exit hook did not run. Nothing else is done about them.
+///
+/// # Errors
+///
+/// [`AttendError`] when the facts cannot be listed.
+pub fn record_what_is_owed(host: &Host) -> Result<Vec<Warning>, AttendError> {
+    let mut warnings = Vec::new();
+    let canary = host.canary();
+    for identity in supervised(host)? {
+        let facts = Facts::of(host.layout(), &identity);
+        match facts.session() {
+            Ok(Some(session)) if session.state() == SessionState::ProgramEnded => {
+                if let Err(e) = record_end(&canary, &identity, &session) {
+                    warnings.push(Warning::of("a death may be missing", &e));
+                }
+            }
+            Ok(_) => {}
+            Err(e) => warnings.push(Warning::of("a session cannot be looked at", &e)),
+        }
+    }
+    sweep(&canary, &mut warnings);
+    Ok(warnings)
+}
+
+/// Lets the witnesses' files be looked through; what could not be done is a warning.
+pub(crate) fn sweep(canary: &Canary, warnings: &mut Vec<Warning>) {
+    // Where nobody was ever watched there is nothing to look through, and no folder is made for it.
+    if matches!(canary.places().state.try_exists(), Ok(false)) {
+        return;
+    }
+    match canary.sweep() {
+        Ok(sweep) => {
+            let problem = |e| Warning::of("a death may be missing", &e);
+            warnings.extend(sweep.problems.into_iter().map(problem));
+        }
+        Err(e) => warnings.push(Warning::of("deaths may be missing", &e)),
+    }
+}
+
+fn attend_locked(
+    host: &Host,
+    canary: &Canary,
+    identity: &Identity,
+    warnings: &mut Vec<Warning>,
+) -> Result<Option<Attended>, AttendError> {
+    let path = host.layout().fact(identity, "wake.lock");
+    let _lock = Lock::acquire(&path, Wait::Try, &host.settings().caller)?;
+    // It may have gone while we waited.
+    match Facts::of(host.layout(), identity).session()? {
+        Some(session) => attend(host, canary, identity, &session, warnings).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Every identity that has a session, by name.
+fn supervised(host: &Host) -> Result<Vec<Identity>, FactError> {
+    let folder = host.layout().facts();
+    let failed = |source| FactError::List { path: folder.clone(), source };
+    let entries = match folder.read_dir_utf8() {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(failed)?,
+    };
+    let mut identities = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(failed)?;
+        // What is named otherwise is none of our sessions.
+        if let Some(Ok(identity)) = entry.file_name().strip_suffix(".session").map(str::parse) {
+            identities.push(identity);
+        }
+    }
+    identities.sort();
+    Ok(identities)
+}

@@ -1,0 +1,159 @@
+//! How a peer goes: out of the index, its memory taken back, its state purged. Its folder stays.
+
+use iapeer_canary::CanaryError;
+use iapeer_registry::{Identity, Peer, Personality};
+use iapeer_statefile::{CommitError, Line, LockError, StateFault, WriteError, remove_file};
+
+use crate::host::{Host, Warning, now};
+use crate::observe::{Status, identities, observe};
+use crate::provision::{Caller, Occasion, Provisioned, begin, due};
+use crate::stop::{StopError, stop_locked};
+use crate::sweep::provider;
+
+/// A removal.
+#[derive(Debug, Clone)]
+pub struct Removed {
+    /// The peer that was.
+    pub peer: Peer,
+    /// What the provider's commands did.
+    pub outcomes: Vec<Provisioned>,
+    /// What the user should know.
+    pub warnings: Vec<Warning>,
+}
+
+/// What to do about a peer that is live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfLive {
+    /// Refuse.
+    Refuse,
+    /// Stop it first.
+    Stop,
+}
+
+/// Why a peer was not removed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RemoveError {
+    /// It is live.
+    #[error("{identity} is live (server pid {server_pid})")]
+    Live {
+        /// In which runtime.
+        identity: Identity,
+        /// Its server.
+        server_pid: u32,
+    },
+    /// Whether it is live could not be told.
+    #[error("whether {identity} is live cannot be told: {reason}")]
+    Unknown {
+        /// In which runtime.
+        identity: Identity,
+        /// Why not.
+        reason: String,
+    },
+    /// It is in the index no more.
+    #[error("{personality} was removed by somebody else meanwhile")]
+    Gone {
+        /// The peer.
+        personality: Personality,
+    },
+    /// It could not be stopped.
+    #[error(transparent)]
+    Stop(#[from] StopError),
+    /// The index cannot be used.
+    #[error(transparent)]
+    State(#[from] StateFault),
+    /// The registry is locked.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The index could not be written.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+/// Removes a peer from the host.
+///
+/// # Errors
+///
+/// [`RemoveError`]; the peer is still there then. What the provider does is no error: the removal stands.
+pub fn remove(host: &Host, peer: &Peer, if_live: IfLive) -> Result<Removed, RemoveError> {
+    let mut warnings = Vec::new();
+    // Held to the end: nothing of this peer begins while it goes.
+    let mut wakes = Vec::new();
+    for identity in identities(peer) {
+        let wake = host.lock_wake(&identity)?;
+        match (observe(host, &identity).status, if_live) {
+            (Status::Asleep | Status::Stopped, _) => {}
+            (Status::Live { server_pid }, IfLive::Refuse) => {
+                return Err(RemoveError::Live { identity, server_pid });
+            }
+            (Status::Live { .. }, IfLive::Stop) => {
+                warnings.extend(stop_locked(host, &identity, &wake)?.warnings);
+            }
+            (Status::Unknown(reason), _) => return Err(RemoveError::Unknown { identity, reason }),
+        }
+        wakes.push(wake);
+    }
+    let personality = &peer.facts.personality;
+    let lock = host.registry().lock(&host.settings().caller)?;
+    let edit = host.registry().edit(&lock)?;
+    let mut index = edit.value().cloned().unwrap_or_default();
+    if index.remove(personality).is_none() {
+        return Err(RemoveError::Gone { personality: personality.clone() });
+    }
+    edit.commit(&index)?;
+    drop(lock);
+
+    let outcomes = take_memory(host, peer, &mut warnings);
+    let canary = host.canary();
+    for identity in identities(peer) {
+        if let Err(e) = canary.purge(&identity.to_string()) {
+            warnings.push(Warning::of("state of a witness is left", &e));
+        }
+        if let Err(e) = purge_facts(host, &identity) {
+            warnings.push(Warning::of("state is left", &e));
+        }
+        let line =
+            Line::new(now(), "remove").field("identity", &identity).field("by", &host.settings().caller);
+        host.log(&line, &mut warnings);
+    }
+    drop(wakes);
+    Ok(Removed { peer: peer.clone(), outcomes, warnings })
+}
+
+/// Lets the provider take back the memory of a peer that is in the index no more. What fails stays owed,
+/// with all that is needed to run it again.
+fn take_memory(host: &Host, peer: &Peer, warnings: &mut Vec<Warning>) -> Vec<Provisioned> {
+    let Some(occupied) = provider(host, Occasion::Remove, warnings) else { return Vec::new() };
+    let outcomes = match due(host, peer, None, Occasion::Remove, warnings) {
+        Ok(mut owed) => {
+            begin(host, &mut owed, warnings);
+            Caller::new(host, &occupied, None).pay(owed, warnings)
+        }
+        Err(skipped) => vec![skipped],
+    };
+    for outcome in outcomes.iter().filter(|o| !o.is_ok()) {
+        let runtime = outcome.runtime.as_ref().map_or_else(String::new, |r| format!(" in {r}"));
+        let message = format!("the peer is removed, but its memory{runtime} was not taken back");
+        warnings.push(
+            Warning::new(message).hint(format!("iapeer memory-plugin retry --peer {}", outcome.personality)),
+        );
+    }
+    outcomes
+}
+
+/// Removes every fact of exactly this identity, so that a namesake begins without a past.
+fn purge_facts(host: &Host, identity: &Identity) -> Result<(), CanaryError> {
+    let folder = host.layout().facts();
+    // A dot in front is that of a temporary file whose writer was cut off.
+    let prefixes = [format!("{identity}."), format!(".{identity}.")];
+    let list = |source| CanaryError::List { path: folder.clone(), source };
+    let entries = match folder.read_dir_utf8() {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(list)?,
+    };
+    let removed: Result<(), WriteError> = entries
+        .filter_map(Result::ok)
+        .filter(|entry| prefixes.iter().any(|prefix| entry.file_name().starts_with(prefix)))
+        .try_for_each(|entry| remove_file(entry.path()).map(drop));
+    Ok(removed?)
+}

@@ -1,0 +1,34 @@
+//! What the host was told: values only, read from the environment by the program that embeds us.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+
+/// Everything that is not on the disk.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The root of all state.
+    pub root: Utf8PathBuf,
+    /// The folder of the tmux sockets.
+    pub sock_dir: Utf8PathBuf,
+    /// The user's home folder, where it is known.
+    pub home: Option<Utf8PathBuf>,
+    /// The folder of the settings of `codex`, where `CODEX_HOME` names one; else it is `~/.codex`.
+    pub codex_home: Option<Utf8PathBuf>,
+    /// The folders in which programs are looked for, as in `PATH`.
+    pub path: OsString,
+    /// The user's shell, for the `shell` runtime.
+    pub shell: Utf8PathBuf,
+    /// Programs of runtimes that were named explicitly (`IAPEER_<RUNTIME>_BIN`), by runtime.
+    pub programs: BTreeMap<String, Utf8PathBuf>,
+    /// When `lifecycle.log` and `exits.log` are rotated, in bytes.
+    pub log_max_bytes: u64,
+    /// How many older generations of them are kept.
+    pub log_keep: u32,
+    /// The limit of one provider command.
+    pub provision_timeout: Duration,
+    /// What runs us, for people: it stands in locks and stop marks.
+    pub caller: String,
+}

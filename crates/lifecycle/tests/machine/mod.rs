@@ -1,0 +1,47 @@
+//! A host of a test's own, in a folder that goes with it.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test sets the disk up by hand")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use iapeer_lifecycle::{Host, Settings};
+
+pub(crate) struct Machine {
+    _folder: tempfile::TempDir,
+    pub(crate) folder: Utf8PathBuf,
+    pub(crate) settings: Settings,
+}
+
+impl Machine {
+    pub(crate) fn new() -> Machine {
+        let folder = tempfile::tempdir().unwrap();
+        let path = Utf8PathBuf::from_path_buf(folder.path().canonicalize().unwrap()).unwrap();
+        let settings = Settings {
+            root: path.join("root"),
+            sock_dir: path.join("root/socks"),
+            home: Some(path.join("home")),
+            codex_home: None,
+            path: "/usr/bin:/bin".into(),
+            shell: "/bin/sh".into(),
+            programs: BTreeMap::new(),
+            log_max_bytes: 5 << 20,
+            log_keep: 5,
+            provision_timeout: Duration::from_secs(60),
+            caller: "a test".to_owned(),
+        };
+        let machine = Machine { _folder: folder, folder: path, settings };
+        machine.make_folder("home");
+        machine
+    }
+
+    pub(crate) fn host(&self) -> Host {
+        Host::new(self.settings.clone())
+    }
+
+    pub(crate) fn make_folder(&self, name: impl AsRef<Utf8Path>) -> Utf8PathBuf {
+        let folder = self.folder.join(name.as_ref());
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+}

@@ -1,0 +1,191 @@
+//! The facts that a profile and an index entry share, and their form on disk.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{Personality, RuntimeName};
+
+/// The longest description, in characters.
+pub const DESCRIPTION_MAX: usize = 450;
+
+/// What a peer is, from where it thinks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Nature {
+    /// A program that decides for itself.
+    Artificial,
+    /// A person.
+    Natural,
+    /// A program that only does what it was told.
+    Absent,
+}
+
+/// A nature together with the word it was written as: `human` and `scripted` are still read, and written
+/// back as found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Intelligence {
+    word: String,
+    nature: Nature,
+}
+
+impl Intelligence {
+    /// What it means.
+    pub fn nature(&self) -> Nature {
+        self.nature
+    }
+
+    /// The nature that a peer has when nobody says: that of its runtime.
+    pub fn of_runtime(runtime: &RuntimeName) -> Intelligence {
+        let word = match runtime.as_str() {
+            "telegram" | "discord" | "matrix" | "email" | "web" => "natural",
+            "notifier" | "webhook" | "api" | "cron" => "absent",
+            _ => "artificial",
+        };
+        word.to_owned().try_into().expect("the three words are natures")
+    }
+}
+
+impl TryFrom<String> for Intelligence {
+    type Error = String;
+    fn try_from(word: String) -> Result<Self, String> {
+        let nature = match word.as_str() {
+            "artificial" => Nature::Artificial,
+            "natural" | "human" => Nature::Natural,
+            "absent" | "scripted" => Nature::Absent,
+            _ => return Err(format!("{word:?} is no intelligence: artificial, natural or absent")),
+        };
+        Ok(Intelligence { word, nature })
+    }
+}
+
+impl std::str::FromStr for Intelligence {
+    type Err = String;
+    fn from_str(word: &str) -> Result<Self, String> {
+        word.to_owned().try_into()
+    }
+}
+
+impl From<Intelligence> for String {
+    fn from(intelligence: Intelligence) -> String {
+        intelligence.word
+    }
+}
+
+/// The facts about a peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// Its name.
+    pub personality: Personality,
+    /// The runtimes it has; never empty, and the default one is among them.
+    runtimes: Vec<RuntimeName>,
+    /// The one that is meant when none is named.
+    default_runtime: RuntimeName,
+    /// What it is for, in at most [`DESCRIPTION_MAX`] characters.
+    pub description: String,
+    /// What it is.
+    pub intelligence: Intelligence,
+    /// How others reach it, as its router runtimes left it.
+    pub interfaces: Map<String, Value>,
+}
+
+impl Facts {
+    /// A peer with one runtime and nothing else said about it.
+    pub fn new(personality: Personality, runtime: RuntimeName) -> Facts {
+        Facts {
+            personality,
+            runtimes: vec![runtime.clone()],
+            intelligence: Intelligence::of_runtime(&runtime),
+            default_runtime: runtime,
+            description: String::new(),
+            interfaces: Map::new(),
+        }
+    }
+
+    /// The runtimes, in the order of the file.
+    pub fn runtimes(&self) -> &[RuntimeName] {
+        &self.runtimes
+    }
+
+    /// The default runtime.
+    pub fn default_runtime(&self) -> &RuntimeName {
+        &self.default_runtime
+    }
+
+    /// Adds a runtime, if the peer does not have it.
+    pub fn add_runtime(&mut self, runtime: RuntimeName) {
+        if !self.runtimes.contains(&runtime) {
+            self.runtimes.push(runtime);
+        }
+    }
+
+    /// Makes one of its runtimes the default one; false when it does not have it.
+    #[must_use = "nothing was changed when this is false"]
+    pub fn set_default_runtime(&mut self, runtime: &RuntimeName) -> bool {
+        let has = self.runtimes.contains(runtime);
+        if has {
+            self.default_runtime = runtime.clone();
+        }
+        has
+    }
+
+    /// Takes the facts out of a JSON object and leaves what we do not know.
+    ///
+    /// `default_runtime` wins over its old name `runtime`; one of the two, or `runtimes`, must be there.
+    pub(crate) fn take(map: &mut Map<String, Value>) -> Result<Facts, Problem> {
+        let personality = take(map, "personality")?.ok_or_else(|| Problem::missing("personality"))?;
+        let mirror: Option<RuntimeName> = take(map, "runtime")?;
+        let default: Option<RuntimeName> = take(map, "default_runtime")?.or(mirror);
+        let mut runtimes: Vec<RuntimeName> = take(map, "runtimes")?.unwrap_or_default();
+        let default_runtime = default
+            .or_else(|| runtimes.first().cloned())
+            .ok_or_else(|| Problem::missing("default_runtime"))?;
+        if !runtimes.contains(&default_runtime) {
+            runtimes.insert(0, default_runtime.clone());
+        }
+        let intelligence =
+            take(map, "intelligence")?.unwrap_or_else(|| Intelligence::of_runtime(&default_runtime));
+        let description = take(map, "description")?.unwrap_or_default();
+        let interfaces = take(map, "interfaces")?.unwrap_or_default();
+        Ok(Facts { personality, runtimes, default_runtime, description, intelligence, interfaces })
+    }
+
+    /// The facts as a JSON object in the order of the contract, ready for what else belongs into it.
+    pub(crate) fn put(&self) -> Map<String, Value> {
+        let mut map = Map::new();
+        map.insert("personality".into(), self.personality.as_str().into());
+        map.insert("default_runtime".into(), self.default_runtime.as_str().into());
+        map.insert("runtime".into(), self.default_runtime.as_str().into());
+        map.insert("runtimes".into(), self.runtimes.iter().map(RuntimeName::as_str).collect());
+        map.insert("description".into(), self.description.as_str().into());
+        map.insert("intelligence".into(), String::from(self.intelligence.clone()).into());
+        map.insert("interfaces".into(), self.interfaces.clone().into());
+        map
+    }
+}
+
+/// What is wrong with one key of an object.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    pub(crate) key: &'static str,
+    pub(crate) reason: String,
+}
+
+impl Problem {
+    pub(crate) fn missing(key: &'static str) -> Problem {
+        Problem { key, reason: format!("`{key}` is missing") }
+    }
+}
+
+/// Takes one key out; `null` counts as absent.
+pub(crate) fn take<T: serde::de::DeserializeOwned>(
+    map: &mut Map<String, Value>,
+    key: &'static str,
+) -> Result<Option<T>, Problem> {
+    match map.shift_remove(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => serde_json::from_value(value)
+            .map(Some)
+            .map_err(|e| Problem { key, reason: format!("`{key}`: {e}") }),
+    }
+}

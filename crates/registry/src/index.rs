@@ -1,0 +1,234 @@
+//! The index of a host: one file that names every peer.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use iapeer_statefile::{BadEntry, Document, Edit, Fault, Format, Lock, LockError, Parsed, StateFault, Wait};
+use serde_json::{Map, Value};
+
+use crate::facts::{Problem, take};
+use crate::profile::render;
+use crate::{Facts, Personality};
+
+/// The newest schema of the index that we read and write.
+const VERSION: u64 = 2;
+
+/// One peer of the index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// The facts, projected from its profile.
+    pub facts: Facts,
+    /// Its folder.
+    pub cwd: Utf8PathBuf,
+    /// Keys that we do not know.
+    other: Map<String, Value>,
+}
+
+impl Peer {
+    /// A peer in a folder, which is an absolute path.
+    pub fn new(facts: Facts, cwd: Utf8PathBuf) -> Peer {
+        Peer { facts, cwd, other: Map::new() }
+    }
+
+    fn read(value: &Value) -> Result<Peer, (&'static str, String)> {
+        let Value::Object(mut map) = value.clone() else { return Err(("", "not an object".to_owned())) };
+        let problem = |p: Problem| (p.key, p.reason);
+        let facts = Facts::take(&mut map).map_err(problem)?;
+        let cwd: Utf8PathBuf =
+            take(&mut map, "cwd").map_err(problem)?.ok_or(("", "`cwd` is missing".to_owned()))?;
+        if !cwd.is_absolute() {
+            return Err(("cwd", format!("`cwd` is not an absolute path: {cwd}")));
+        }
+        Ok(Peer { facts, cwd, other: map })
+    }
+
+    fn write(&self) -> Value {
+        let mut map = self.facts.put();
+        map.insert("cwd".into(), self.cwd.as_str().into());
+        map.extend(self.other.clone());
+        map.into()
+    }
+}
+
+/// Why a peer cannot be added.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Conflict {
+    /// Another folder has the name.
+    #[error("the name {personality} belongs to the peer in {cwd}")]
+    NameTaken {
+        /// The name.
+        personality: Personality,
+        /// The folder that has it.
+        cwd: Utf8PathBuf,
+    },
+    /// Another peer has the folder.
+    #[error("the folder {cwd} belongs to the peer {personality}")]
+    FolderTaken {
+        /// The folder.
+        cwd: Utf8PathBuf,
+        /// The peer that has it.
+        personality: Personality,
+    },
+}
+
+/// All peers of a host, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Index {
+    peers: Vec<Peer>,
+    unreadable: Vec<Value>,
+    other: Map<String, Value>,
+}
+
+impl Index {
+    /// The peers, sorted by name.
+    pub fn peers(&self) -> &[Peer] {
+        &self.peers
+    }
+
+    /// The peer of this name.
+    pub fn find(&self, personality: &Personality) -> Option<&Peer> {
+        self.peers.iter().find(|p| p.facts.personality == *personality)
+    }
+
+    /// The peer in this folder.
+    pub fn find_by_folder(&self, folder: &Utf8Path) -> Option<&Peer> {
+        self.peers.iter().find(|p| p.cwd == folder)
+    }
+
+    /// Adds a peer, or takes on the facts of one that is there with the same name and folder.
+    ///
+    /// # Errors
+    ///
+    /// [`Conflict`]; the index is unchanged then.
+    pub fn add(&mut self, mut peer: Peer) -> Result<(), Conflict> {
+        let same_name = self.find(&peer.facts.personality);
+        if let Some(there) = same_name.filter(|p| p.cwd != peer.cwd) {
+            let personality = peer.facts.personality;
+            return Err(Conflict::NameTaken { personality, cwd: there.cwd.clone() });
+        }
+        let in_folder = self.find_by_folder(&peer.cwd);
+        if let Some(there) = in_folder.filter(|p| p.facts.personality != peer.facts.personality) {
+            let personality = there.facts.personality.clone();
+            return Err(Conflict::FolderTaken { cwd: peer.cwd, personality });
+        }
+        if let Some(there) = same_name {
+            peer.other.clone_from(&there.other);
+            let personality = peer.facts.personality.clone();
+            self.remove(&personality);
+        }
+        let at = self.peers.partition_point(|p| p.facts.personality < peer.facts.personality);
+        self.peers.insert(at, peer);
+        Ok(())
+    }
+
+    /// Removes the peer of this name, if it is there.
+    pub fn remove(&mut self, personality: &Personality) -> Option<Peer> {
+        let at = self.peers.iter().position(|p| p.facts.personality == *personality)?;
+        Some(self.peers.remove(at))
+    }
+}
+
+/// The index as JSON, version 2.
+#[derive(Debug, Clone, Copy)]
+pub struct IndexFormat;
+
+impl Format for IndexFormat {
+    type Value = Index;
+
+    fn parse(&self, bytes: &[u8]) -> Result<Parsed<Index>, Fault> {
+        let mut other: Map<String, Value> = serde_json::from_slice(bytes).map_err(|e| Fault::syntax(&e))?;
+        match other.shift_remove("version") {
+            None => {}
+            Some(version) => match version.as_u64() {
+                Some(found) if found > VERSION => return Err(Fault::Newer { found, known: VERSION }),
+                Some(_) => {}
+                None => return Err(Fault::shape("`version` is not a number")),
+            },
+        }
+        let entries = match other.shift_remove("peers") {
+            Some(Value::Array(entries)) => entries,
+            Some(_) => return Err(Fault::shape("`peers` is not a list")),
+            None => return Err(Fault::shape("`peers` is missing")),
+        };
+        let mut index = Index { other, ..Index::default() };
+        let mut bad = Vec::new();
+        for (i, entry) in entries.into_iter().enumerate() {
+            let added = Peer::read(&entry).and_then(|peer| {
+                if index.find(&peer.facts.personality).is_some() {
+                    return Err(("personality", format!("a second peer {}", peer.facts.personality)));
+                }
+                index.add(peer).map_err(|conflict| ("cwd", conflict.to_string()))
+            });
+            if let Err((key, reason)) = added {
+                let pointer =
+                    if key.is_empty() { format!("/peers/{i}") } else { format!("/peers/{i}/{key}") };
+                bad.push(BadEntry { pointer, reason });
+                index.unreadable.push(entry);
+            }
+        }
+        Ok(Parsed { value: index, bad })
+    }
+
+    fn render(&self, index: &Index) -> Vec<u8> {
+        let mut map = Map::new();
+        map.insert("version".into(), VERSION.into());
+        let peers = index.peers.iter().map(Peer::write).chain(index.unreadable.iter().cloned());
+        map.insert("peers".into(), peers.collect());
+        map.extend(index.other.clone());
+        render(&map.into())
+    }
+}
+
+/// The index of a host on disk.
+#[derive(Debug, Clone)]
+pub struct Registry {
+    document: Document<IndexFormat>,
+    lock: Utf8PathBuf,
+}
+
+impl Registry {
+    /// The registry under a root.
+    pub fn under(root: &Utf8Path) -> Registry {
+        let lock = root.join("peers-profiles.lock");
+        let document =
+            Document::new(root.join("peers-profiles.json"), IndexFormat).remembered_by(lock.clone());
+        Registry { document, lock }
+    }
+
+    /// Where the index is.
+    pub fn path(&self) -> &Utf8Path {
+        self.document.path()
+    }
+
+    /// The file whose lock guards the index and the profiles.
+    pub fn lock_path(&self) -> &Utf8Path {
+        &self.lock
+    }
+
+    /// Reads the index; one that was never written is empty. Entries that cannot be used are listed.
+    ///
+    /// # Errors
+    ///
+    /// [`StateFault`] when it cannot be used as a whole.
+    pub fn read(&self) -> Result<(Index, Vec<BadEntry>), StateFault> {
+        let (index, bad) = self.document.usable(self.document.read())?;
+        Ok((index.unwrap_or_default(), bad))
+    }
+
+    /// Takes the lock that guards the index and the profiles.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError`] after five seconds, with the holder's name.
+    pub fn lock(&self, holder: &str) -> Result<Lock, LockError> {
+        Lock::acquire(&self.lock, Wait::default(), holder)
+    }
+
+    /// Reads the index for a change.
+    ///
+    /// # Errors
+    ///
+    /// [`StateFault`] when what stands there gives no right to replace it.
+    pub fn edit<'a>(&'a self, lock: &'a Lock) -> Result<Edit<'a, IndexFormat>, StateFault> {
+        self.document.edit(lock)
+    }
+}

@@ -1,0 +1,52 @@
+//! The truth about one peer, in its own folder.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use iapeer_statefile::{Document, Fault, Format, Parsed};
+use serde_json::{Map, Value};
+
+use crate::Facts;
+
+/// A peer's profile: the facts, and sections that others own and we keep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    /// The facts.
+    pub facts: Facts,
+    /// Everything else, as it was found: `initial_prompt`, `wake_policy`, and what others put there.
+    pub other: Map<String, Value>,
+}
+
+/// Where the profile of the peer in `folder` is.
+pub fn profile_path(folder: &Utf8Path) -> Utf8PathBuf {
+    folder.join(".iapeer/peer-profile.json")
+}
+
+/// The profile of the peer in `folder`, as a document. The host's index lock guards its changes.
+pub fn profile_document(folder: &Utf8Path) -> Document<ProfileFormat> {
+    Document::new(profile_path(folder), ProfileFormat)
+}
+
+/// JSON, two spaces, a final newline.
+#[derive(Debug, Clone, Copy)]
+pub struct ProfileFormat;
+
+impl Format for ProfileFormat {
+    type Value = Profile;
+
+    fn parse(&self, bytes: &[u8]) -> Result<Parsed<Profile>, Fault> {
+        let mut other: Map<String, Value> = serde_json::from_slice(bytes).map_err(|e| Fault::syntax(&e))?;
+        let facts = Facts::take(&mut other).map_err(|p| Fault::shape(p.reason))?;
+        Ok(Parsed::whole(Profile { facts, other }))
+    }
+
+    fn render(&self, profile: &Profile) -> Vec<u8> {
+        let mut map = profile.facts.put();
+        map.extend(profile.other.clone());
+        render(&Value::Object(map))
+    }
+}
+
+pub(crate) fn render(value: &Value) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec_pretty(value).expect("a JSON value has only string keys");
+    bytes.push(b'\n');
+    bytes
+}

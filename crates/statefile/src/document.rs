@@ -1,0 +1,343 @@
+//! A file that is read as a whole, changed, and committed as a whole.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::door::WriteError;
+use crate::lock::was_written;
+use crate::{Lock, ReadError, read_file, replace_file};
+
+/// No document is larger than this, in bytes.
+const LIMIT: u64 = 16 << 20;
+
+/// How often a document that changes under the reader is read before we believe what we see.
+const READS: usize = 5;
+
+/// How a value becomes bytes and back.
+pub trait Format {
+    /// What the document holds.
+    type Value;
+
+    /// Reads the value. Entries that are bad by themselves are listed and left out of the value only if
+    /// [`Format::render`] writes them back.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] when the document as a whole cannot be used.
+    fn parse(&self, bytes: &[u8]) -> Result<Parsed<Self::Value>, Fault>;
+
+    /// Writes the value.
+    fn render(&self, value: &Self::Value) -> Vec<u8>;
+}
+
+/// A value and what was wrong beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parsed<T> {
+    /// The value.
+    pub value: T,
+    /// Entries that could not be used.
+    pub bad: Vec<BadEntry>,
+}
+
+impl<T> Parsed<T> {
+    /// A value with nothing wrong beside it.
+    pub fn whole(value: T) -> Parsed<T> {
+        Parsed { value, bad: Vec::new() }
+    }
+}
+
+/// One entry of a document that could not be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadEntry {
+    /// Where it stands, as a JSON pointer (RFC 6901).
+    pub pointer: String,
+    /// Why it cannot be used.
+    pub reason: String,
+}
+
+/// Why the bytes of a document cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// They are damaged.
+    Corrupt {
+        /// In which way.
+        corruption: Corruption,
+        /// Where and why, for people.
+        reason: String,
+    },
+    /// They are of a schema that we do not know yet.
+    Newer {
+        /// The schema found.
+        found: u64,
+        /// The newest that we know.
+        known: u64,
+    },
+}
+
+impl Fault {
+    /// The fault of bytes that `serde_json` refused: syntax, or shape where the syntax is right.
+    pub fn syntax(error: &serde_json::Error) -> Fault {
+        let corruption = match error.classify() {
+            serde_json::error::Category::Data => Corruption::Shape,
+            _ => Corruption::Syntax,
+        };
+        Fault::Corrupt { corruption, reason: error.to_string() }
+    }
+
+    /// The fault of a document whose parts are not what they should be.
+    pub fn shape(reason: impl Into<String>) -> Fault {
+        Fault::Corrupt { corruption: Corruption::Shape, reason: reason.into() }
+    }
+}
+
+/// In which way a document is damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Corruption {
+    /// No byte, or only white space and NULs.
+    Empty,
+    /// Not UTF-8.
+    Encoding,
+    /// Not the syntax of the format.
+    Syntax,
+    /// The right syntax, but not what the document must hold.
+    Shape,
+    /// Larger than a document may be.
+    TooLarge,
+    /// A version control system left its conflict marks in it.
+    MergeConflict,
+}
+
+/// What was found at a document's path.
+#[derive(Debug)]
+pub enum Reading<T> {
+    /// Nothing, and there never was.
+    Fresh,
+    /// Nothing, but it was there once.
+    Vanished,
+    /// The whole document.
+    Present(T),
+    /// The document without some entries that are bad.
+    Partial(T, Vec<BadEntry>),
+    /// Damaged, twice the same.
+    Corrupt {
+        /// In which way.
+        corruption: Corruption,
+        /// Where and why, for people.
+        reason: String,
+    },
+    /// From a schema that we do not know yet.
+    Newer {
+        /// The schema found.
+        found: u64,
+        /// The newest that we know.
+        known: u64,
+    },
+    /// Not readable: permission, kind of file, I/O.
+    Unreadable(ReadError),
+}
+
+/// Why a document cannot be used. It is as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StateFault {
+    /// It was there once.
+    #[error("{path} is gone, although it was there once")]
+    Vanished {
+        /// The document.
+        path: Utf8PathBuf,
+    },
+    /// It is damaged.
+    #[error("{path} is damaged: {reason}")]
+    Corrupt {
+        /// The document.
+        path: Utf8PathBuf,
+        /// In which way.
+        corruption: Corruption,
+        /// Where and why.
+        reason: String,
+    },
+    /// It is of a newer schema than we know.
+    #[error("{path} is of schema {found}, and this version knows up to {known}")]
+    Newer {
+        /// The document.
+        path: Utf8PathBuf,
+        /// The schema found.
+        found: u64,
+        /// The newest that we know.
+        known: u64,
+    },
+    /// It cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] ReadError),
+}
+
+/// Why a commit did not happen. The document is as it was, unless the error is about the lock file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommitError {
+    /// What was to be written does not read back as a document: a defect of the caller.
+    #[error("refusing to write {path}: it would not read back ({reason})")]
+    Invalid {
+        /// The document.
+        path: Utf8PathBuf,
+        /// Why it would not.
+        reason: String,
+    },
+    /// It could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+/// A document at a path.
+#[derive(Debug, Clone)]
+pub struct Document<F> {
+    path: Utf8PathBuf,
+    memory: Option<Utf8PathBuf>,
+    format: F,
+}
+
+impl<F: Format> Document<F> {
+    /// The document at `path`. Without a memory it is [`Reading::Fresh`] whenever it is not there.
+    pub fn new(path: Utf8PathBuf, format: F) -> Document<F> {
+        Document { path, memory: None, format }
+    }
+
+    /// Lets the lock file at `lock` remember that the document was written once, so that it can be
+    /// [`Reading::Vanished`].
+    #[must_use = "this returns the document that is remembered"]
+    pub fn remembered_by(mut self, lock: Utf8PathBuf) -> Document<F> {
+        self.memory = Some(lock);
+        self
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Utf8Path {
+        &self.path
+    }
+
+    /// Reads it. Damage is believed only when two reads in a row give the same bytes.
+    pub fn read(&self) -> Reading<F::Value> {
+        let mut before: Option<Vec<u8>> = None;
+        for _ in 0..READS {
+            let bytes = match read_file(&self.path, LIMIT) {
+                Ok(Some(bytes)) => bytes,
+                Ok(None) if self.memory.as_deref().is_some_and(was_written) => return Reading::Vanished,
+                Ok(None) => return Reading::Fresh,
+                Err(ReadError::TooLarge { limit, .. }) => {
+                    let reason = format!("larger than {limit} bytes");
+                    return Reading::Corrupt { corruption: Corruption::TooLarge, reason };
+                }
+                Err(e) => return Reading::Unreadable(e),
+            };
+            match self.parse(&bytes) {
+                Ok(Parsed { value, bad }) if bad.is_empty() => return Reading::Present(value),
+                Ok(Parsed { value, bad }) => return Reading::Partial(value, bad),
+                Err(Fault::Newer { found, known }) => return Reading::Newer { found, known },
+                Err(Fault::Corrupt { corruption, reason }) if before.as_ref() == Some(&bytes) => {
+                    return Reading::Corrupt { corruption, reason };
+                }
+                Err(Fault::Corrupt { .. }) => before = Some(bytes),
+            }
+        }
+        let source = std::io::Error::other("it keeps changing while it is read");
+        Reading::Unreadable(ReadError::Io { path: self.path.clone(), source })
+    }
+
+    /// Reads it for a change. `lock` is the proof that nobody else changes it meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`StateFault`] when what stands there gives no right to replace it.
+    pub fn edit<'a>(&'a self, lock: &'a Lock) -> Result<Edit<'a, F>, StateFault> {
+        let (value, bad) = self.usable(self.read())?;
+        Ok(Edit { document: self, lock, value, bad })
+    }
+
+    /// The value of a reading that can be used (`None`: never written) and the entries that cannot.
+    ///
+    /// # Errors
+    ///
+    /// [`StateFault`] for every other reading.
+    pub fn usable(
+        &self,
+        reading: Reading<F::Value>,
+    ) -> Result<(Option<F::Value>, Vec<BadEntry>), StateFault> {
+        let path = self.path.clone();
+        match reading {
+            Reading::Fresh => Ok((None, Vec::new())),
+            Reading::Present(value) => Ok((Some(value), Vec::new())),
+            Reading::Partial(value, bad) => Ok((Some(value), bad)),
+            Reading::Vanished => Err(StateFault::Vanished { path }),
+            Reading::Corrupt { corruption, reason } => Err(StateFault::Corrupt { path, corruption, reason }),
+            Reading::Newer { found, known } => Err(StateFault::Newer { path, found, known }),
+            Reading::Unreadable(e) => Err(e.into()),
+        }
+    }
+
+    fn parse(&self, bytes: &[u8]) -> Result<Parsed<F::Value>, Fault> {
+        let corrupt =
+            |corruption, reason: &str| Err(Fault::Corrupt { corruption, reason: reason.to_owned() });
+        if bytes.iter().all(|b| *b == 0 || b.is_ascii_whitespace()) {
+            return corrupt(Corruption::Empty, "there is nothing in it");
+        }
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(e) => {
+                return corrupt(Corruption::Encoding, &format!("not UTF-8 from byte {}", e.valid_up_to()));
+            }
+        };
+        self.format.parse(bytes).map_err(|fault| match fault {
+            Fault::Corrupt { corruption: Corruption::Syntax, reason }
+                if text.lines().any(|l| l.starts_with("<<<<<<< ")) =>
+            {
+                Fault::Corrupt {
+                    corruption: Corruption::MergeConflict,
+                    reason: format!("a merge conflict ({reason})"),
+                }
+            }
+            other => other,
+        })
+    }
+}
+
+/// The right to replace a document, together with what it held.
+#[must_use = "nothing is written before `commit`"]
+#[derive(Debug)]
+pub struct Edit<'a, F: Format> {
+    document: &'a Document<F>,
+    lock: &'a Lock,
+    value: Option<F::Value>,
+    bad: Vec<BadEntry>,
+}
+
+impl<F: Format> Edit<'_, F> {
+    /// What the document held; `None` when it was never written.
+    pub fn value(&self) -> Option<&F::Value> {
+        self.value.as_ref()
+    }
+
+    /// The entries that could not be used.
+    pub fn bad(&self) -> &[BadEntry] {
+        &self.bad
+    }
+
+    /// Replaces the document.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError`]; the document is as it was then, unless the error names the lock file.
+    pub fn commit(self, value: &F::Value) -> Result<(), CommitError> {
+        let path = &self.document.path;
+        let bytes = self.document.format.render(value);
+        if let Err(fault) = self.document.parse(&bytes) {
+            let reason = format!("{fault:?}");
+            return Err(CommitError::Invalid { path: path.clone(), reason });
+        }
+        replace_file(path, &bytes)?;
+        // After the write: a crash in between leaves a document that is there, and its absence is only
+        // remembered from the next write on. Before it, a crash would make a first write `Vanished`.
+        if self.document.memory.is_some() {
+            self.lock.note_written().map_err(WriteError::io("mark", self.lock.path()))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,314 @@
+//! Single files: bounded reads that never block, writes that happen whole or not at all.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use rustix::fs::{Mode, OFlags};
+
+use crate::door::{self, WriteError};
+
+/// Why a file that is there could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// Something else than a regular file stands at the path.
+    #[error("{path} is {found}, not a regular file")]
+    NotRegular {
+        /// The path.
+        path: Utf8PathBuf,
+        /// What stands there.
+        found: &'static str,
+    },
+    /// The path is a symbolic link to nothing.
+    #[error("{path} is a symbolic link that leads nowhere")]
+    DanglingLink {
+        /// The link.
+        path: Utf8PathBuf,
+    },
+    /// The file is larger than the reader allows.
+    #[error("{path} is larger than {limit} bytes")]
+    TooLarge {
+        /// The path.
+        path: Utf8PathBuf,
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// The operating system refused: permission, a loop of links, an I/O error.
+    #[error("cannot read {path}")]
+    Io {
+        /// The path.
+        path: Utf8PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Whether [`create_file`] or [`claim_file`] made the file.
+#[must_use = "the file may belong to somebody else"]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Creation {
+    /// It was not there, and is now.
+    Created,
+    /// It was there before and is untouched.
+    AlreadyThere,
+}
+
+/// Whether [`remove_file`] removed anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// It was there and is gone.
+    Removed,
+    /// It was not there.
+    WasAbsent,
+}
+
+/// Reads a regular file of at most `limit` bytes; `None` when there is nothing at the path.
+///
+/// Links are followed. Never blocks: the file is opened with `O_NONBLOCK` and its kind is checked before
+/// the first byte is read.
+///
+/// # Errors
+///
+/// [`ReadError`], which names the path and the reason.
+pub fn read_file(path: &Utf8Path, limit: u64) -> Result<Option<Vec<u8>>, ReadError> {
+    let refused = |source: io::Error| ReadError::Io { path: path.to_owned(), source };
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let file = match rustix::fs::open(path.as_std_path(), flags, Mode::empty()) {
+        Ok(fd) => File::from(fd),
+        Err(rustix::io::Errno::NOENT) => {
+            return match path.symlink_metadata() {
+                Ok(_) => Err(ReadError::DanglingLink { path: path.to_owned() }),
+                Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(e) => Err(refused(e)),
+            };
+        }
+        // A socket cannot be opened at all; say what it is rather than "no such device".
+        Err(errno) => {
+            return match path.metadata() {
+                Ok(meta) if !meta.is_file() => {
+                    Err(ReadError::NotRegular { path: path.to_owned(), found: kind(meta.file_type()) })
+                }
+                _ => Err(refused(errno.into())),
+            };
+        }
+    };
+    let meta = file.metadata().map_err(refused)?;
+    if !meta.is_file() {
+        return Err(ReadError::NotRegular { path: path.to_owned(), found: kind(meta.file_type()) });
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(meta.len().min(limit)).unwrap_or(0));
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(refused)?;
+    if bytes.len() as u64 > limit {
+        return Err(ReadError::TooLarge { path: path.to_owned(), limit });
+    }
+    Ok(Some(bytes))
+}
+
+/// Makes `bytes` the content of `path`: a temporary file beside it, synced, renamed over it, and the
+/// folder synced. Readers see the old content or the new, never a part.
+///
+/// # Errors
+///
+/// [`WriteError`]; the old content stands then.
+pub fn replace_file(path: &Utf8Path, bytes: &[u8]) -> Result<(), WriteError> {
+    put_in_place(write_beside(path, bytes)?, path)
+}
+
+/// Like [`replace_file`], for a file that belongs to somebody else: the permissions that it has stay as
+/// they are. A file that was not there is made 0600.
+///
+/// # Errors
+///
+/// [`WriteError`]; the old content stands then.
+pub fn rewrite_file(path: &Utf8Path, bytes: &[u8]) -> Result<(), WriteError> {
+    let temporary = write_beside(path, bytes)?;
+    if let Ok(meta) = path.symlink_metadata()
+        && meta.is_file()
+    {
+        let kept = temporary.as_file().set_permissions(meta.permissions());
+        kept.map_err(WriteError::io("keep the permissions of", path))?;
+    }
+    put_in_place(temporary, path)
+}
+
+/// Makes a file with this content, unless something is there. Nobody ever sees a part of it.
+///
+/// Whoever gets [`Creation::Created`] is the only one who does, among any number of processes.
+///
+/// # Errors
+///
+/// [`WriteError`]; nothing was made then.
+pub fn create_file(path: &Utf8Path, bytes: &[u8]) -> Result<Creation, WriteError> {
+    let temporary = write_beside(path, bytes)?;
+    match temporary.persist_noclobber(path) {
+        Ok(_) => sync_folder(path).map(|()| Creation::Created),
+        Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => Ok(Creation::AlreadyThere),
+        Err(e) => Err(WriteError::io("create", path)(e.error)),
+    }
+}
+
+/// Makes an empty file with `O_EXCL`: a claim that exactly one of many can win, and the same act as
+/// `set -C; : >file` in a shell.
+///
+/// # Errors
+///
+/// [`WriteError`]; nothing was made then.
+pub fn claim_file(path: &Utf8Path) -> Result<Creation, WriteError> {
+    match door::check(path) {
+        Err(WriteError::SymbolicLink { .. }) => return Ok(Creation::AlreadyThere),
+        other => other?,
+    }
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    match rustix::fs::open(path.as_std_path(), flags, Mode::RUSR | Mode::WUSR) {
+        Ok(_) => Ok(Creation::Created),
+        Err(rustix::io::Errno::EXIST) => Ok(Creation::AlreadyThere),
+        Err(errno) => Err(WriteError::io("create", path)(errno.into())),
+    }
+}
+
+/// Removes one file (a symbolic link itself, not what it leads to).
+///
+/// # Errors
+///
+/// [`WriteError`]; the file is still there then.
+#[expect(clippy::disallowed_methods, reason = "the door for removing files")]
+pub fn remove_file(path: &Utf8Path) -> Result<Removal, WriteError> {
+    match door::check(path) {
+        Err(WriteError::SymbolicLink { .. }) | Ok(()) => {}
+        Err(e) => return Err(e),
+    }
+    match std::fs::remove_file(path) {
+        Ok(()) => Ok(Removal::Removed),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Removal::WasAbsent),
+        Err(e) => Err(WriteError::io("remove", path)(e)),
+    }
+}
+
+/// Renames one file within a folder that the caller owns.
+///
+/// # Errors
+///
+/// [`WriteError`]; both names are as they were then.
+#[expect(clippy::disallowed_methods, reason = "the door for renaming files")]
+pub fn rename_file(from: &Utf8Path, to: &Utf8Path) -> Result<(), WriteError> {
+    door::check(from)?;
+    door::check(to)?;
+    std::fs::rename(from, to).map_err(WriteError::io("rename", from))
+}
+
+/// Makes a folder, 0700, with the parents that are missing.
+///
+/// # Errors
+///
+/// [`WriteError`]; parents made on the way stay.
+pub fn ensure_dir(path: &Utf8Path) -> Result<(), WriteError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent().filter(|p| !p.as_str().is_empty()) {
+        ensure_dir(parent)?;
+    }
+    make_dir(path).map(|_| ())
+}
+
+/// Makes one folder, 0700; its parent must be there.
+///
+/// # Errors
+///
+/// [`WriteError`], also when something that is not a folder stands there.
+#[expect(clippy::disallowed_methods, reason = "the door for making folders")]
+pub fn make_dir(path: &Utf8Path) -> Result<Creation, WriteError> {
+    match door::check(path) {
+        // A link to a folder is the user's way to say where it shall be.
+        Err(WriteError::SymbolicLink { .. }) if path.is_dir() => return Ok(Creation::AlreadyThere),
+        other => other?,
+    }
+    match std::fs::DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => Ok(Creation::Created),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => match path.metadata() {
+            Ok(meta) if meta.is_dir() => Ok(Creation::AlreadyThere),
+            Ok(meta) => Err(WriteError::WrongKind {
+                path: path.to_owned(),
+                found: kind(meta.file_type()),
+                wanted: "a folder",
+            }),
+            Err(e) => Err(WriteError::io("make the folder", path)(e)),
+        },
+        Err(e) => Err(WriteError::io("make the folder", path)(e)),
+    }
+}
+
+/// Removes a folder when nothing is in it; says [`Removal::WasAbsent`] when it stays or never was.
+///
+/// # Errors
+///
+/// [`WriteError`] for anything but "not empty" and "not there".
+#[expect(clippy::disallowed_methods, reason = "the door for removing folders")]
+pub fn remove_dir_if_empty(path: &Utf8Path) -> Result<Removal, WriteError> {
+    door::check(path)?;
+    match std::fs::remove_dir(path) {
+        Ok(()) => Ok(Removal::Removed),
+        Err(e) if matches!(e.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotFound) => {
+            Ok(Removal::WasAbsent)
+        }
+        Err(e) => Err(WriteError::io("remove the folder", path)(e)),
+    }
+}
+
+/// A synced temporary file with this content in the folder of `path`; it goes when it is dropped.
+fn write_beside(path: &Utf8Path, bytes: &[u8]) -> Result<tempfile::NamedTempFile, WriteError> {
+    door::check(path)?;
+    let folder = folder_of(path);
+    let name = path.file_name().unwrap_or("file");
+    let mut temporary = tempfile::Builder::new()
+        .prefix(&format!(".{name}."))
+        .suffix(".tmp")
+        .tempfile_in(folder)
+        .map_err(WriteError::io("make a temporary file beside", path))?;
+    temporary.write_all(bytes).map_err(WriteError::io("write a temporary file beside", path))?;
+    temporary.as_file().sync_all().map_err(WriteError::io("sync a temporary file beside", path))?;
+    Ok(temporary)
+}
+
+/// Makes a temporary file the one at `path`, and the folder durable.
+fn put_in_place(temporary: tempfile::NamedTempFile, path: &Utf8Path) -> Result<(), WriteError> {
+    if let Ok(meta) = path.symlink_metadata()
+        && !meta.is_file()
+    {
+        return Err(WriteError::WrongKind {
+            path: path.to_owned(),
+            found: kind(meta.file_type()),
+            wanted: "a regular file",
+        });
+    }
+    temporary.persist(path).map_err(|e| WriteError::io("replace", path)(e.error))?;
+    sync_folder(path)
+}
+
+fn sync_folder(path: &Utf8Path) -> Result<(), WriteError> {
+    let folder = folder_of(path);
+    File::open(folder).and_then(|f| f.sync_all()).map_err(WriteError::io("sync the folder", folder))
+}
+
+fn folder_of(path: &Utf8Path) -> &Utf8Path {
+    path.parent().filter(|p| !p.as_str().is_empty()).unwrap_or(Utf8Path::new("."))
+}
+
+pub(crate) fn kind(t: std::fs::FileType) -> &'static str {
+    if t.is_dir() {
+        "a folder"
+    } else if t.is_symlink() {
+        "a symbolic link"
+    } else if t.is_fifo() {
+        "a FIFO"
+    } else if t.is_socket() {
+        "a socket"
+    } else if t.is_char_device() || t.is_block_device() {
+        "a device"
+    } else {
+        "a regular file"
+    }
+}

@@ -1,0 +1,171 @@
+//! Append-only files of log lines, shared by several processes.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use rustix::fs::{Mode, OFlags};
+
+use crate::door::{self, WriteError};
+use crate::file::kind;
+use crate::{Entry, Line, Lock, ReadError, Wait, ensure_dir, read_file, rename_file};
+
+/// No generation of a journal is read beyond this, in bytes: far above any sensible rotation size.
+const READ_LIMIT: u64 = 256 << 20;
+
+/// A journal and its rotation.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    path: Utf8PathBuf,
+    rotation: Option<Rotation>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Rotation {
+    max_bytes: u64,
+    keep: u32,
+}
+
+/// What stands in a journal.
+#[derive(Debug, Clone, Default)]
+pub struct JournalRead {
+    /// The lines, oldest generation first.
+    pub entries: Vec<Entry>,
+    /// Lines that are torn or not ours, counted and passed over.
+    pub unreadable_lines: u64,
+}
+
+impl Journal {
+    /// The journal at `path`, which never rotates.
+    pub fn new(path: Utf8PathBuf) -> Journal {
+        Journal { path, rotation: None }
+    }
+
+    /// Rotates before a line that would take the file over `max_bytes`, keeping `keep` older generations
+    /// as `<path>.1` (newest) to `<path>.<keep>`.
+    #[must_use = "this returns the journal that rotates"]
+    pub fn rotated(mut self, max_bytes: u64, keep: u32) -> Journal {
+        self.rotation = Some(Rotation { max_bytes, keep });
+        self
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Utf8Path {
+        &self.path
+    }
+
+    /// Appends one line with one `write(2)` and syncs it; makes the folder when it is not there. A torn
+    /// last line of somebody else is ended first, so that ours stands alone.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`]. After [`WriteError::Short`] a torn line may stand in the file.
+    pub fn append(&self, line: &Line) -> Result<(), WriteError> {
+        door::check(&self.path)?;
+        let mut text = line.render();
+        text.push('\n');
+        if let Some(rotation) = self.rotation {
+            self.rotate_for(text.len() as u64, rotation)?;
+        }
+        if let Some(folder) = self.path.parent() {
+            ensure_dir(folder)?;
+        }
+        let mut file = self.open()?;
+        if !ends_with_newline(&file).map_err(WriteError::io("read the end of", &self.path))? {
+            text.insert(0, '\n');
+        }
+        let written = file.write(text.as_bytes()).map_err(WriteError::io("append to", &self.path))?;
+        if written < text.len() {
+            return Err(WriteError::Short { path: self.path.clone(), written, len: text.len() });
+        }
+        file.sync_data().map_err(WriteError::io("sync", &self.path))
+    }
+
+    /// Reads every generation. A journal that is not there has no lines.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when a generation is there and cannot be read.
+    pub fn read(&self) -> Result<JournalRead, ReadError> {
+        let older = (1..=self.rotation.map_or(0, |r| r.keep)).rev().map(|n| self.generation(n));
+        let mut read = JournalRead::default();
+        for path in older.chain([self.path.clone()]) {
+            let Some(bytes) = read_file(&path, READ_LIMIT)? else { continue };
+            for line in bytes.split_inclusive(|b| *b == b'\n') {
+                // Without its newline a line may be a part of one: it is torn, or still being written.
+                let whole = line.strip_suffix(b"\n");
+                let Some(text) = whole.map(String::from_utf8_lossy) else {
+                    read.unreadable_lines += 1;
+                    continue;
+                };
+                match Entry::parse(&text) {
+                    Ok(entry) => read.entries.push(entry),
+                    Err(_) if text.is_empty() => {}
+                    Err(_) => read.unreadable_lines += 1,
+                }
+            }
+        }
+        Ok(read)
+    }
+
+    fn generation(&self, n: u32) -> Utf8PathBuf {
+        Utf8PathBuf::from(format!("{}.{n}", self.path))
+    }
+
+    fn open(&self) -> Result<File, WriteError> {
+        let flags = OFlags::RDWR
+            | OFlags::APPEND
+            | OFlags::CREATE
+            | OFlags::NOFOLLOW
+            | OFlags::NONBLOCK
+            | OFlags::CLOEXEC;
+        let file = rustix::fs::open(self.path.as_std_path(), flags, Mode::RUSR | Mode::WUSR)
+            .map(File::from)
+            .map_err(|e| WriteError::io("open", &self.path)(e.into()))?;
+        let meta = file.metadata().map_err(WriteError::io("look at", &self.path))?;
+        if !meta.is_file() {
+            let found = kind(meta.file_type());
+            return Err(WriteError::WrongKind { path: self.path.clone(), found, wanted: "a journal" });
+        }
+        Ok(file)
+    }
+
+    /// Moves the generations on when `len` more bytes do not fit. A writer that opened the file before
+    /// finishes its line in the generation it opened; nothing is lost by that.
+    fn rotate_for(&self, len: u64, rotation: Rotation) -> Result<(), WriteError> {
+        let full =
+            || self.path.metadata().is_ok_and(|meta| meta.len() > 0 && meta.len() + len > rotation.max_bytes);
+        if !full() {
+            return Ok(());
+        }
+        let lock = Utf8PathBuf::from(format!("{}.lock", self.path));
+        let Ok(_lock) = Lock::acquire(&lock, Wait::default(), "log rotation") else {
+            // Whoever holds it rotates; a line in an overlong file is better than a line lost.
+            return Ok(());
+        };
+        if !full() {
+            return Ok(());
+        }
+        for n in (1..rotation.keep).rev() {
+            let from = self.generation(n);
+            if from.exists() {
+                rename_file(&from, &self.generation(n + 1))?;
+            }
+        }
+        match rotation.keep {
+            0 => crate::remove_file(&self.path).map(|_| ()),
+            _ => rename_file(&self.path, &self.generation(1)),
+        }
+    }
+}
+
+fn ends_with_newline(file: &File) -> io::Result<bool> {
+    let len = file.metadata()?.len();
+    if len == 0 {
+        return Ok(true);
+    }
+    let mut last = [0u8];
+    file.read_exact_at(&mut last, len - 1)?;
+    Ok(last == *b"\n")
+}

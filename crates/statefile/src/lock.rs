@@ -1,0 +1,182 @@
+//! Kernel locks on files that are never deleted.
+
+use std::fmt;
+use std::fs::{File, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::time::{Duration, Instant};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
+use rustix::fs::{Mode, OFlags};
+
+use crate::door::{self, WriteError};
+use crate::file::kind;
+use crate::{Entry, Line, iso_millis};
+
+/// How long to wait for a lock that somebody holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// Not at all.
+    Try,
+    /// At most this long.
+    UpTo(Duration),
+}
+
+/// Five seconds: long enough for any write of ours, short enough for a person.
+impl Default for Wait {
+    fn default() -> Self {
+        Wait::UpTo(Duration::from_secs(5))
+    }
+}
+
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Wait::Try => f.write_str("without waiting"),
+            Wait::UpTo(limit) => write!(f, "within {} s", limit.as_secs_f32()),
+        }
+    }
+}
+
+/// Why a lock was not taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LockError {
+    /// Somebody else holds it.
+    #[error("{path} is locked by {holder} and was not released ({wait})")]
+    Held {
+        /// The lock file.
+        path: Utf8PathBuf,
+        /// Who holds it, as the lock file tells.
+        holder: String,
+        /// How long we waited.
+        wait: Wait,
+    },
+    /// The lock file cannot be opened or written.
+    #[error("cannot take the lock {path}")]
+    Unusable {
+        /// The lock file.
+        path: Utf8PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// The lock file may not be written.
+    #[error(transparent)]
+    Refused(#[from] WriteError),
+}
+
+/// A held lock. It goes with the value, and with the process however that ends.
+#[must_use = "the lock is released as soon as this value is dropped"]
+#[derive(Debug)]
+pub struct Lock {
+    file: File,
+    path: Utf8PathBuf,
+}
+
+impl Lock {
+    /// Takes the lock, making its file if it is not there; `holder` tells people who has it.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError::Held`] when the wait is over, with the holder's name.
+    pub fn acquire(path: &Utf8Path, wait: Wait, holder: &str) -> Result<Lock, LockError> {
+        door::check(path)?;
+        let unusable = |source: io::Error| LockError::Unusable { path: path.to_owned(), source };
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let fd = rustix::fs::open(path.as_std_path(), flags, Mode::RUSR | Mode::WUSR)
+            .map_err(|e| unusable(e.into()))?;
+        let file = File::from(fd);
+        let meta = file.metadata().map_err(unusable)?;
+        if !meta.is_file() {
+            let found = kind(meta.file_type());
+            return Err(WriteError::WrongKind { path: path.to_owned(), found, wanted: "a lock file" }.into());
+        }
+        let deadline = match wait {
+            Wait::Try => Instant::now(),
+            Wait::UpTo(limit) => Instant::now() + limit,
+        };
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    // flock has no timed wait; a short sleep keeps the wait bounded.
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let holder = holder_of(&file);
+                    return Err(LockError::Held { path: path.to_owned(), holder, wait });
+                }
+                Err(TryLockError::Error(source)) => return Err(unusable(source)),
+            }
+        }
+        let lock = Lock { file, path: path.to_owned() };
+        let written = lock.last_written();
+        lock.describe(holder, written.as_deref()).map_err(unusable)?;
+        Ok(lock)
+    }
+
+    /// The lock file.
+    pub fn path(&self) -> &Utf8Path {
+        &self.path
+    }
+
+    /// When what this lock guards was last written, as [`Lock::note_written`] left it.
+    fn last_written(&self) -> Option<String> {
+        written_mark(&content(&self.file))
+    }
+
+    /// Remembers that what the lock guards has been written, so that its absence can be told from never
+    /// having been there.
+    pub(crate) fn note_written(&self) -> io::Result<()> {
+        let holder =
+            Entry::parse(content(&self.file).trim()).ok().and_then(|e| e.get("by").map(str::to_owned));
+        self.describe(holder.as_deref().unwrap_or("unknown"), Some(&iso_millis(Timestamp::now())))
+    }
+
+    fn describe(&self, holder: &str, written: Option<&str>) -> io::Result<()> {
+        let line = Line::new(Timestamp::now(), "lock")
+            .field("pid", std::process::id())
+            .field("by", holder)
+            .field_opt("written", written);
+        let mut file = &self.file;
+        // Written over the old text before what is left of it is cut: a reader in between finds the mark.
+        file.seek(SeekFrom::Start(0))?;
+        let text = format!("{}\n", line.render());
+        file.write_all(text.as_bytes())?;
+        file.set_len(text.len() as u64)
+    }
+}
+
+/// Whether the lock file at `path` says that what it guards was written once.
+pub(crate) fn was_written(path: &Utf8Path) -> bool {
+    match crate::read_file(path, 4096) {
+        Ok(Some(bytes)) => written_mark(&String::from_utf8_lossy(&bytes)).is_some(),
+        Ok(None) | Err(_) => false,
+    }
+}
+
+fn written_mark(text: &str) -> Option<String> {
+    Entry::parse(text.lines().next()?).ok()?.get("written").map(str::to_owned)
+}
+
+fn content(mut file: &File) -> String {
+    let mut bytes = Vec::new();
+    // What stands in the lock is for people; a lock without it is still a lock.
+    if file.seek(SeekFrom::Start(0)).is_ok() && file.take(4096).read_to_end(&mut bytes).is_err() {
+        bytes.clear();
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn holder_of(file: &File) -> String {
+    match Entry::parse(content(file).lines().next().unwrap_or("")) {
+        Ok(entry) => format!(
+            "{} (pid {}, since {})",
+            entry.get("by").unwrap_or("an unknown program"),
+            entry.get("pid").unwrap_or("unknown"),
+            entry.ts()
+        ),
+        Err(_) => "an unknown program".to_owned(),
+    }
+}

@@ -1,0 +1,264 @@
+//! Files, locks, journals and documents on a real disk.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test sets the disk up by hand")]
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use iapeer_statefile::*;
+
+struct Folder(
+    #[expect(dead_code, reason = "it is removed when this is dropped")] tempfile::TempDir,
+    Utf8PathBuf,
+);
+
+fn folder() -> Folder {
+    let dir = tempfile::tempdir().unwrap();
+    let path = Utf8PathBuf::from_path_buf(dir.path().canonicalize().unwrap()).unwrap();
+    Folder(dir, path)
+}
+
+impl std::ops::Deref for Folder {
+    type Target = Utf8Path;
+    fn deref(&self) -> &Utf8Path {
+        &self.1
+    }
+}
+
+fn names(folder: &Utf8Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        folder.read_dir_utf8().unwrap().map(|e| e.unwrap().file_name().to_owned()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn reading_tells_absent_from_unreadable_and_never_blocks() {
+    let f = folder();
+    assert!(matches!(read_file(&f.join("no"), 10), Ok(None)));
+    assert!(matches!(read_file(&f.join("no/no"), 10), Ok(None)));
+
+    std::fs::write(f.join("ten"), "0123456789").unwrap();
+    assert_eq!(read_file(&f.join("ten"), 10).unwrap().unwrap(), b"0123456789");
+    assert!(matches!(read_file(&f.join("ten"), 9), Err(ReadError::TooLarge { limit: 9, .. })));
+    assert!(matches!(read_file(&f.join("ten/no"), 9), Err(ReadError::Io { .. })), "a file is not a folder");
+
+    assert!(matches!(read_file(&f, 9), Err(ReadError::NotRegular { found: "a folder", .. })));
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        f.join("fifo").as_std_path(),
+        rustix::fs::FileType::Fifo,
+        0o600.into(),
+        0,
+    )
+    .unwrap();
+    assert!(matches!(read_file(&f.join("fifo"), 9), Err(ReadError::NotRegular { found: "a FIFO", .. })));
+    let _socket = std::os::unix::net::UnixListener::bind(f.join("socket")).unwrap();
+    assert!(matches!(read_file(&f.join("socket"), 9), Err(ReadError::NotRegular { found: "a socket", .. })));
+
+    symlink("nowhere", f.join("dangling")).unwrap();
+    assert!(matches!(read_file(&f.join("dangling"), 9), Err(ReadError::DanglingLink { .. })));
+    symlink("loop", f.join("loop")).unwrap();
+    assert!(matches!(read_file(&f.join("loop"), 9), Err(ReadError::Io { .. })));
+    symlink("ten", f.join("link")).unwrap();
+    assert_eq!(read_file(&f.join("link"), 10).unwrap().unwrap().len(), 10, "links are followed for reading");
+}
+
+#[test]
+fn writing_is_whole_private_and_follows_no_link() {
+    let f = folder();
+    let path = f.join("file");
+    replace_file(&path, b"one").unwrap();
+    replace_file(&path, b"two").unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), b"two");
+    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+
+    assert_eq!(create_file(&path, b"three").unwrap(), Creation::AlreadyThere);
+    assert_eq!(create_file(&f.join("new"), b"three").unwrap(), Creation::Created);
+    assert_eq!(claim_file(&f.join("new")).unwrap(), Creation::AlreadyThere);
+    assert_eq!(claim_file(&f.join("claim")).unwrap(), Creation::Created);
+
+    symlink("file", f.join("link")).unwrap();
+    assert!(matches!(replace_file(&f.join("link"), b"x"), Err(WriteError::SymbolicLink { .. })));
+    assert_eq!(claim_file(&f.join("link")).unwrap(), Creation::AlreadyThere);
+    assert_eq!(std::fs::read(&path).unwrap(), b"two", "what the link leads to is as it was");
+    assert_eq!(remove_file(&f.join("link")).unwrap(), Removal::Removed);
+    assert_eq!(remove_file(&f.join("link")).unwrap(), Removal::WasAbsent);
+
+    ensure_dir(&f.join("a/b/c")).unwrap();
+    assert_eq!(f.join("a/b").metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    assert!(matches!(ensure_dir(&path), Err(WriteError::WrongKind { wanted: "a folder", .. })));
+    assert!(matches!(replace_file(&f.join("a"), b"x"), Err(WriteError::WrongKind { .. })));
+    assert_eq!(names(&f), ["a", "claim", "file", "new"], "no temporary file is left behind");
+}
+
+#[test]
+fn rewriting_keeps_the_permissions_that_were_there() {
+    let f = folder();
+    let path = f.join("settings");
+    let mode = || path.metadata().unwrap().permissions().mode() & 0o7777;
+    rewrite_file(&path, b"one").unwrap();
+    assert_eq!(mode(), 0o600, "a new file is private");
+    for kept in [0o644, 0o400, 0o770] {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(kept)).unwrap();
+        rewrite_file(&path, format!("{kept:o}").as_bytes()).unwrap();
+        assert_eq!(mode(), kept);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{kept:o}"));
+    }
+    symlink("settings", f.join("link")).unwrap();
+    assert!(matches!(rewrite_file(&f.join("link"), b"x"), Err(WriteError::SymbolicLink { .. })));
+    std::fs::create_dir(f.join("folder")).unwrap();
+    assert!(matches!(rewrite_file(&f.join("folder"), b"x"), Err(WriteError::WrongKind { .. })));
+    assert_eq!(names(&f), ["folder", "link", "settings"], "no temporary file is left behind");
+}
+
+#[test]
+fn a_lock_is_waited_for_within_a_limit_and_names_its_holder() {
+    let f = folder();
+    let path = f.join("lock");
+    let held = Lock::acquire(&path, Wait::Try, "the test").unwrap();
+    let refused = Lock::acquire(&path, Wait::UpTo(Duration::from_millis(20)), "another").unwrap_err();
+    assert!(refused.to_string().contains(&format!("the test (pid {}", std::process::id())), "{refused}");
+    drop(held);
+    assert!(path.exists(), "a lock file is never deleted");
+    let _again = Lock::acquire(&path, Wait::Try, "the test").unwrap();
+}
+
+#[test]
+fn many_writers_append_whole_lines_and_lose_none_to_rotation() {
+    let f = folder();
+    let journal = Journal::new(f.join("logs/x.log")).rotated(4096, 60);
+    std::thread::scope(|scope| {
+        for writer in 0..8 {
+            let journal = &journal;
+            scope.spawn(move || {
+                for n in 0..50 {
+                    let line = Line::new(Timestamp::now(), "e")
+                        .field("writer", writer)
+                        .field("n", n)
+                        .field("pad", "x".repeat(200));
+                    journal.append(&line).unwrap();
+                }
+            });
+        }
+    });
+    let read = journal.read().unwrap();
+    assert_eq!(read.unreadable_lines, 0);
+    let mut seen: Vec<_> =
+        read.entries.iter().map(|e| (e.get("writer").unwrap(), e.get("n").unwrap())).collect();
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen.len(), 400);
+    assert!(f.join("logs/x.log.1").exists(), "it did rotate");
+}
+
+#[test]
+fn a_torn_tail_costs_no_other_line() {
+    let f = folder();
+    let journal = Journal::new(f.join("x.log"));
+    journal.append(&Line::new(Timestamp::now(), "whole")).unwrap();
+    let mut bytes = std::fs::read(journal.path()).unwrap();
+    bytes.extend_from_slice(b"ts=2026-11-21T01:02:03Z ev=to");
+    std::fs::write(journal.path(), &bytes).unwrap();
+    assert_eq!(journal.read().unwrap().unreadable_lines, 1);
+    journal.append(&Line::new(Timestamp::now(), "next")).unwrap();
+    let read = journal.read().unwrap();
+    // The torn line happens to be readable once it is ended; what matters is that it stands alone.
+    assert_eq!(read.entries.iter().map(Entry::event).collect::<Vec<_>>(), ["whole", "to", "next"]);
+}
+
+#[derive(Debug, Clone)]
+struct Lines;
+
+impl Format for Lines {
+    type Value = Vec<u32>;
+    fn parse(&self, bytes: &[u8]) -> Result<Parsed<Vec<u32>>, Fault> {
+        let value: serde_json::Value = serde_json::from_slice(bytes).map_err(|e| Fault::syntax(&e))?;
+        let list = value.as_array().ok_or_else(|| Fault::shape("not a list"))?;
+        if let Some(found) = value.get(0).and_then(|v| v.get("version")).and_then(serde_json::Value::as_u64) {
+            return Err(Fault::Newer { found, known: 1 });
+        }
+        let mut parsed = Parsed::whole(Vec::new());
+        for (i, v) in list.iter().enumerate() {
+            match v.as_u64().and_then(|n| u32::try_from(n).ok()) {
+                Some(n) => parsed.value.push(n),
+                None => parsed.bad.push(BadEntry { pointer: format!("/{i}"), reason: "not a number".into() }),
+            }
+        }
+        Ok(parsed)
+    }
+    fn render(&self, value: &Vec<u32>) -> Vec<u8> {
+        serde_json::to_vec(value).unwrap()
+    }
+}
+
+#[test]
+fn the_seven_readings_and_the_right_to_write() {
+    let f = folder();
+    let lock_path = f.join("x.lock");
+    let document = Document::new(f.join("x.json"), Lines).remembered_by(lock_path.clone());
+    let lock = Lock::acquire(&lock_path, Wait::Try, "test").unwrap();
+    let refused = |document: &Document<Lines>| document.edit(&lock).unwrap_err().to_string();
+
+    assert!(matches!(document.read(), Reading::Fresh));
+    document.edit(&lock).unwrap().commit(&vec![1]).unwrap();
+    assert!(matches!(document.read(), Reading::Present(v) if v == [1]));
+
+    std::fs::remove_file(document.path()).unwrap();
+    assert!(matches!(document.read(), Reading::Vanished));
+    assert!(refused(&document).contains("is gone"));
+
+    for (bytes, kind) in [
+        (&b""[..], Corruption::Empty),
+        (b" \n\0\0", Corruption::Empty),
+        (b"[1, \xff]", Corruption::Encoding),
+        (b"[1, ", Corruption::Syntax),
+        (b"{}", Corruption::Shape),
+        (b"<<<<<<< HEAD\n[1]\n=======\n[2]\n>>>>>>> b\n", Corruption::MergeConflict),
+    ] {
+        std::fs::write(document.path(), bytes).unwrap();
+        assert!(
+            matches!(document.read(), Reading::Corrupt { corruption, .. } if corruption == kind),
+            "{bytes:?}"
+        );
+        assert!(refused(&document).contains("is damaged"));
+        assert_eq!(std::fs::read(document.path()).unwrap(), bytes, "it is as it was");
+    }
+
+    std::fs::write(document.path(), "[{\"version\": 9}]").unwrap();
+    assert!(matches!(document.read(), Reading::Newer { found: 9, known: 1 }));
+    assert!(refused(&document).contains("schema 9"));
+
+    std::fs::remove_file(document.path()).unwrap();
+    std::fs::create_dir(document.path()).unwrap();
+    assert!(matches!(document.read(), Reading::Unreadable(ReadError::NotRegular { .. })));
+    std::fs::remove_dir(document.path()).unwrap();
+
+    std::fs::write(document.path(), "[1, \"x\", 3]").unwrap();
+    let Reading::Partial(value, bad) = document.read() else { panic!("not partial") };
+    assert_eq!((value, bad[0].pointer.as_str()), (vec![1, 3], "/1"));
+    document.edit(&lock).unwrap().commit(&vec![1, 3]).unwrap();
+    assert!(matches!(document.read(), Reading::Present(v) if v == [1, 3]));
+}
+
+#[test]
+fn a_forbidden_folder_is_refused_by_every_detour() {
+    // The switch is process-wide, so the folder is one that no other test uses.
+    let f = folder();
+    let home = f.join("home");
+    std::fs::create_dir(&home).unwrap();
+    std::fs::write(home.join("kept"), "kept").unwrap();
+    symlink(&home, f.join("detour")).unwrap();
+    forbid_writes_under(&home);
+    for path in
+        [home.join("kept"), f.join("detour/kept"), home.join("new/deep/file"), f.join("x/../home/kept")]
+    {
+        assert!(matches!(replace_file(&path, b"x"), Err(WriteError::Forbidden { .. })), "{path}");
+        assert!(matches!(remove_file(&path), Err(WriteError::Forbidden { .. })), "{path}");
+        assert!(matches!(ensure_dir(&path.join("y")), Err(WriteError::Forbidden { .. })), "{path}");
+        assert!(Lock::acquire(&path, Wait::Try, "t").is_err(), "{path}");
+        assert!(Journal::new(path.clone()).append(&Line::new(Timestamp::now(), "e")).is_err(), "{path}");
+    }
+    assert_eq!(std::fs::read(home.join("kept")).unwrap(), b"kept");
+    replace_file(&f.join("beside"), b"x").unwrap();
+}

@@ -1,0 +1,107 @@
+//! What holds for every verb: help, wrong usage, verbs that are not there yet, a reader that goes away.
+
+use std::fs::File;
+use std::process::Stdio;
+
+use crate::host::{Host, IAPEER, finish};
+
+const VERBS: [&str; 18] = [
+    "init",
+    "create",
+    "list",
+    "show",
+    "remove",
+    "slot",
+    "slot show",
+    "memory-plugin",
+    "memory-plugin on",
+    "memory-plugin off",
+    "launch",
+    "attach",
+    "stop",
+    "start",
+    "status",
+    "supervise",
+    "deaths",
+    "why",
+];
+
+#[test]
+fn help_and_version_are_data() {
+    let host = Host::new();
+    host.snapshot("help", &["--help", "--version", "create --help", "launch --help"]);
+    for verb in VERBS {
+        let help = host.ok(format!("{verb} --help").as_str());
+        assert!(help.stdout.contains(&format!("Usage: iapeer {verb}")), "{verb}: {help:?}");
+        assert_eq!(help.stderr, "", "{verb}");
+    }
+    assert!(!host.path("root").exists(), "asking for help has made a root");
+}
+
+#[test]
+fn without_a_verb_there_is_help_on_standard_error() {
+    let host = Host::new();
+    let ran = host.run("");
+    assert_eq!((ran.exit, ran.stdout.as_str()), (2, ""));
+    assert_eq!(ran.stderr, host.ok("--help").stdout);
+    for group in ["slot", "memory-plugin"] {
+        let ran = host.run(group);
+        assert_eq!((ran.exit, ran.stdout.as_str()), (2, ""));
+        assert_eq!(ran.stderr, host.ok([group, "--help"]).stdout);
+    }
+}
+
+#[test]
+fn wrong_usage_is_told_with_what_would_be_right() {
+    let host = Host::new();
+    host.fails(
+        "wrong-usage",
+        2,
+        &[
+            "bogus",
+            "lunch alpha",
+            "list --bogus",
+            "create",
+            "create alpha --runtime",
+            "create alpha --intelligence clever",
+            "create alpha --runtime no-dash",
+            "list alpha",
+            "memory-plugin on",
+            "memory-plugin on --all --peer alpha",
+        ],
+    );
+}
+
+#[test]
+fn verbs_that_are_not_there_yet_say_so() {
+    let host = Host::new();
+    let help = host.ok("--help").stdout;
+    let (_, planned) = help.split_once("Not there yet: ").unwrap();
+    let planned: Vec<_> = planned.split([',', ' ', '\n']).filter(|verb| !verb.is_empty()).collect();
+    assert!(planned.len() > 10, "{planned:?}");
+    for verb in planned {
+        let ran = host.failure(1, [verb, "some", "--thing"]);
+        assert!(ran.stderr.contains(&format!("`iapeer {verb}` is not there yet")), "{ran:?}");
+    }
+    host.fails("not-there-yet", 1, &["doctor", "rename alpha beta", "supervise"]);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let host = Host::with_peers(&["alpha", "beta"]);
+    for command in ["list", "list --json", "--help", "status", "show alpha", "slot show"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let ran = finish(host.command(IAPEER, command).stdout(writer));
+        assert_eq!((ran.exit, ran.stderr.as_str()), (0, ""), "{command}");
+    }
+}
+
+#[test]
+fn a_full_disk_behind_the_output_is_one() {
+    let host = Host::with_peers(&["alpha"]);
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let ran = finish(host.command(IAPEER, "list").stdout(Stdio::from(full)));
+    assert_eq!(ran.exit, 1);
+    assert!(ran.stderr.starts_with("error: cannot write the output: No space left"), "{ran:?}");
+}

@@ -1,0 +1,38 @@
+//! End-to-end tests of the built `iapeer` program, on real tmux, each on a host of its own.
+//!
+//! A [`host::Host`] is a temporary root and home, a search path with the system's tools and nothing else
+//! of the machine's environment. What a command prints, and its exit code, is held against a snapshot in
+//! `snapshots/`, with everything that differs from run to run replaced by a word in brackets.
+//!
+//! The tests look into `/proc` and are therefore for Linux.
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests start programs and break files, which the doors of the project forbid"
+)]
+#![cfg(target_os = "linux")]
+
+mod fakes;
+mod host;
+mod machine;
+mod sight;
+
+mod general;
+mod owed;
+mod peers;
+mod sessions;
+
+mod attach;
+mod deaths;
+mod programs;
+mod supervise;
+
+mod memory;
+mod provider;
+mod slot_check;
+
+mod bad_input;
+mod bad_state;
+
+mod at_once;
+mod cut_off;

@@ -1,0 +1,68 @@
+//! What the provider's commands cost, each figure beside what it is measured against, in the same run.
+//! A bench prints and judges nothing: it fails only when something does not work.
+
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+use duct::cmd;
+use serde_json::json;
+
+use crate::Findings;
+use crate::repository;
+use crate::run::cargo_aloud;
+
+const PEERS: usize = 100;
+const JOBS: usize = 16;
+
+pub(crate) fn bench(arguments: &[String]) -> Result<(), Findings> {
+    crate::no_arguments(arguments)?;
+    let spawn =
+        || cargo_aloud(&["bench", "--quiet", "--package", "iapeer-provision-exec", "--bench", "spawn"]);
+    spawn().and_then(|()| sweep()).map_err(|finding| vec![finding])
+}
+
+/// `memory-plugin on --all` over many peers with a provider that takes a second, beside the time that so
+/// many seconds take, `JOBS` at a time.
+fn sweep() -> Result<(), String> {
+    cargo_aloud(&["build", "--quiet", "--release", "--package", "iapeer"])?;
+    let program = repository::workspace()?.target.join("release/iapeer");
+    let folder = tempfile::tempdir().map_err(|e| format!("cannot make a temporary folder: {e}"))?;
+    let root = folder.path().join("root");
+    let iapeer = |arguments: &[&str]| {
+        cmd(&program, arguments)
+            .env("IAPEER_ROOT", &root)
+            .env("IAPEER_TEST_SANDBOX", "1")
+            .stdin_null()
+            .stdout_null()
+            .run()
+            .map(drop)
+            .map_err(|e| format!("iapeer {}: {e}", arguments.join(" ")))
+    };
+    println!("\npreparing {PEERS} peers");
+    for n in 0..PEERS {
+        iapeer(&["create", &format!("p{n}"), "--runtime", "shell"])?;
+    }
+    println!("memory-plugin on --all --jobs {JOBS}, {PEERS} peers");
+    for (what, script, rounds) in [
+        ("a provider that takes 1 s", "sleep 1", PEERS.div_ceil(JOBS)),
+        ("a provider that takes no time", ":", 0),
+    ] {
+        take_slot(&root, script)?;
+        let start = Instant::now();
+        iapeer(&["memory-plugin", "on", "--all", "--jobs", &JOBS.to_string()])?;
+        let seconds = start.elapsed().as_secs_f64();
+        let ratio = match rounds {
+            0 => String::new(),
+            _ => format!(", {:.2} times the {rounds} s of the commands alone", seconds / rounds as f64),
+        };
+        println!("  {what}: {seconds:.2} s{ratio}");
+    }
+    Ok(())
+}
+
+fn take_slot(root: &Path, script: &str) -> Result<(), String> {
+    let provision = json!({ "command": "/bin/sh", "args": ["-c", script] });
+    let slot = json!({ "provider": "bench", "package": "bench", "version": "1", "provision": provision });
+    fs::write(root.join("memory-provider.json"), slot.to_string()).map_err(|e| e.to_string())
+}

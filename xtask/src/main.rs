@@ -1,0 +1,69 @@
+//! The tasks of this repository: `cargo xtask` lists them.
+//!
+//! A task is a function in the table below. It does all that it can, and its error is the list of *all*
+//! that it found, each with what to do about it.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the tasks start programs, print and copy files; they are no part of what is delivered"
+)]
+
+mod bench;
+mod checks;
+mod demo;
+mod install;
+mod repository;
+mod run;
+mod standalone;
+mod test;
+
+use std::process::ExitCode;
+
+/// What a task found; each finding is a text of its own.
+type Findings = Vec<String>;
+
+/// Name, help, and what to do with the arguments that follow.
+type Task = (&'static str, &'static str, fn(&[String]) -> Result<(), Findings>);
+
+const TASKS: &[Task] = &[
+    ("test", "everything that must hold: format, lints, tests, docs, crates that stand alone", test::test),
+    ("check", "what the sources say of themselves: layers, versions, words, lengths, docs", checks::check),
+    ("standalone", "crates that a stranger may want, alone and without tmux; a part of test", |arguments| {
+        no_arguments(arguments)?;
+        standalone::standalone().map_err(|finding| vec![finding])
+    }),
+    ("bench", "what running a provider's commands costs, beside what it is measured against", bench::bench),
+    ("demo", "a host with two peers in a temporary folder, from birth to removal [--keep]", demo::demo),
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some((name, rest)) = arguments.split_first() else {
+        print!("{}", table());
+        return ExitCode::SUCCESS;
+    };
+    let Some((_, _, task)) = TASKS.iter().find(|(task, _, _)| task == name) else {
+        eprint!("there is no task {name:?}\n\n{}", table());
+        return ExitCode::from(2);
+    };
+    match task(rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(findings) => {
+            for finding in &findings {
+                eprintln!("xtask {name}: {finding}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn table() -> String {
+    let rows = TASKS.iter().map(|(name, help, _)| format!("  {name:<12}{help}\n"));
+    format!("cargo xtask TASK\n\n{}", rows.collect::<String>())
+}
+
+/// For tasks that take no arguments.
+fn no_arguments(arguments: &[String]) -> Result<(), Findings> {
+    if arguments.is_empty() { Ok(()) } else { Err(vec![format!("takes no arguments, got {arguments:?}")]) }
+}
