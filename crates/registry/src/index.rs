@@ -1,12 +1,14 @@
 //! The index of a host: one file that names every peer.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use iapeer_statefile::{BadEntry, Document, Edit, Fault, Format, Lock, LockError, Parsed, StateFault, Wait};
+use iapeer_statefile::{
+    Absence, Backups, BadEntry, Document, Edit, Fault, Format, Lock, LockError, Parsed, StateFault, Wait,
+};
 use serde_json::{Map, Value};
 
 use crate::facts::{Problem, take};
 use crate::profile::render;
-use crate::{Facts, Personality};
+use crate::{Facts, Personality, ProfileFormat, profile_document};
 
 /// The newest schema of the index that we read and write.
 const VERSION: u64 = 2;
@@ -120,6 +122,18 @@ impl Index {
         Ok(())
     }
 
+    /// The entries that cannot be used, as they stand in the file.
+    pub fn unreadable(&self) -> &[Value] {
+        &self.unreadable
+    }
+
+    /// Lets go of the entries that cannot be used, and says what they were. They are in the file until the
+    /// index is written.
+    #[must_use = "they are nowhere else once the index is written"]
+    pub fn take_unreadable(&mut self) -> Vec<Value> {
+        std::mem::take(&mut self.unreadable)
+    }
+
     /// Removes the peer of this name, if it is there.
     pub fn remove(&mut self, personality: &Personality) -> Option<Peer> {
         let at = self.peers.iter().position(|p| p.facts.personality == *personality)?;
@@ -183,15 +197,33 @@ impl Format for IndexFormat {
 pub struct Registry {
     document: Document<IndexFormat>,
     lock: Utf8PathBuf,
+    backups: Utf8PathBuf,
 }
 
 impl Registry {
     /// The registry under a root.
     pub fn under(root: &Utf8Path) -> Registry {
         let lock = root.join("peers-profiles.lock");
-        let document =
-            Document::new(root.join("peers-profiles.json"), IndexFormat).remembered_by(lock.clone());
-        Registry { document, lock }
+        let backups = root.join("backups");
+        let document = Document::new(root.join("peers-profiles.json"), IndexFormat)
+            .backed_up(Backups::in_folder(backups.join("peers-profiles.json")), Absence::Loss);
+        Registry { document, lock, backups }
+    }
+
+    /// The index as a document.
+    pub fn document(&self) -> &Document<IndexFormat> {
+        &self.document
+    }
+
+    /// The profile of the peer `personality` in `folder`, as a document whose generations are kept in the
+    /// root. Its folder is the user's: a profile that is not there is no loss.
+    pub fn profile(&self, folder: &Utf8Path, personality: &Personality) -> Document<ProfileFormat> {
+        profile_document(folder).backed_up(self.profile_backups(personality), Absence::Removal)
+    }
+
+    /// The generations of the profiles that had this name.
+    pub fn profile_backups(&self, personality: &Personality) -> Backups {
+        Backups::in_folder(self.backups.join("profiles").join(personality.as_str()))
     }
 
     /// Where the index is.

@@ -2,12 +2,12 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::backup::{BackupError, Backups};
 use crate::door::WriteError;
-use crate::lock::was_written;
-use crate::{Lock, ReadError, read_file, replace_file};
+use crate::{Lock, ReadError, Timestamp, read_file, replace_file};
 
 /// No document is larger than this, in bytes.
-const LIMIT: u64 = 16 << 20;
+pub(crate) const LIMIT: u64 = 16 << 20;
 
 /// How often a document that changes under the reader is read before we believe what we see.
 const READS: usize = 5;
@@ -86,6 +86,17 @@ impl Fault {
     /// The fault of a document whose parts are not what they should be.
     pub fn shape(reason: impl Into<String>) -> Fault {
         Fault::Corrupt { corruption: Corruption::Shape, reason: reason.into() }
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Fault::Corrupt { reason, .. } => f.write_str(reason),
+            Fault::Newer { found, known } => {
+                write!(f, "schema {found}, and this version knows up to {known}")
+            }
+        }
     }
 }
 
@@ -170,7 +181,7 @@ pub enum StateFault {
     Unreadable(#[from] ReadError),
 }
 
-/// Why a commit did not happen. The document is as it was, unless the error is about the lock file.
+/// Why a commit did not happen. The document is as it was.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommitError {
@@ -182,6 +193,15 @@ pub enum CommitError {
         /// Why it would not.
         reason: String,
     },
+    /// It could not be backed up.
+    #[error("{path} is left as it was, because it cannot be backed up")]
+    Backup {
+        /// The document.
+        path: Utf8PathBuf,
+        /// Why it cannot.
+        #[source]
+        source: BackupError,
+    },
     /// It could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -191,27 +211,40 @@ pub enum CommitError {
 #[derive(Debug, Clone)]
 pub struct Document<F> {
     path: Utf8PathBuf,
-    memory: Option<Utf8PathBuf>,
+    backups: Option<(Backups, Absence)>,
     format: F,
 }
 
+/// What it means when a document that has generations is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absence {
+    /// It was lost: [`Reading::Vanished`].
+    Loss,
+    /// Somebody took it away, or it stood elsewhere: [`Reading::Fresh`].
+    Removal,
+}
+
 impl<F: Format> Document<F> {
-    /// The document at `path`. Without a memory it is [`Reading::Fresh`] whenever it is not there.
+    /// The document at `path`. Without backups it is [`Reading::Fresh`] whenever it is not there.
     pub fn new(path: Utf8PathBuf, format: F) -> Document<F> {
-        Document { path, memory: None, format }
+        Document { path, backups: None, format }
     }
 
-    /// Lets the lock file at `lock` remember that the document was written once, so that it can be
-    /// [`Reading::Vanished`].
-    #[must_use = "this returns the document that is remembered"]
-    pub fn remembered_by(mut self, lock: Utf8PathBuf) -> Document<F> {
-        self.memory = Some(lock);
-        self
+    /// Keeps the generations of the document; `absence` says what it means when there is one, and the
+    /// document is not there.
+    #[must_use = "this returns the document that is backed up"]
+    pub fn backed_up(self, backups: Backups, absence: Absence) -> Document<F> {
+        Document { backups: Some((backups, absence)), ..self }
     }
 
     /// Where it is.
     pub fn path(&self) -> &Utf8Path {
         &self.path
+    }
+
+    /// Where its generations are kept, if they are.
+    pub fn backups(&self) -> Option<&Backups> {
+        self.backups.as_ref().map(|(backups, _)| backups)
     }
 
     /// Reads it. Damage is believed only when two reads in a row give the same bytes.
@@ -220,8 +253,7 @@ impl<F: Format> Document<F> {
         for _ in 0..READS {
             let bytes = match read_file(&self.path, LIMIT) {
                 Ok(Some(bytes)) => bytes,
-                Ok(None) if self.memory.as_deref().is_some_and(was_written) => return Reading::Vanished,
-                Ok(None) => return Reading::Fresh,
+                Ok(None) => return self.absent(),
                 Err(ReadError::TooLarge { limit, .. }) => {
                     let reason = format!("larger than {limit} bytes");
                     return Reading::Corrupt { corruption: Corruption::TooLarge, reason };
@@ -273,7 +305,22 @@ impl<F: Format> Document<F> {
         }
     }
 
-    fn parse(&self, bytes: &[u8]) -> Result<Parsed<F::Value>, Fault> {
+    fn absent(&self) -> Reading<F::Value> {
+        let Some((backups, Absence::Loss)) = &self.backups else { return Reading::Fresh };
+        match backups.list() {
+            Ok(generations) if generations.is_empty() => Reading::Fresh,
+            Ok(_) => Reading::Vanished,
+            // Whether it was there once cannot be told, and so neither that it never was.
+            Err(e) => Reading::Unreadable(e),
+        }
+    }
+
+    /// Reads bytes as they would be read at the document's path.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`].
+    pub fn parse(&self, bytes: &[u8]) -> Result<Parsed<F::Value>, Fault> {
         let corrupt =
             |corruption, reason: &str| Err(Fault::Corrupt { corruption, reason: reason.to_owned() });
         if bytes.iter().all(|b| *b == 0 || b.is_ascii_whitespace()) {
@@ -320,24 +367,34 @@ impl<F: Format> Edit<'_, F> {
         &self.bad
     }
 
-    /// Replaces the document.
+    /// Replaces the document, once what is written is among its backups.
     ///
     /// # Errors
     ///
-    /// [`CommitError`]; the document is as it was then, unless the error names the lock file.
+    /// [`CommitError`]; the document is as it was then.
     pub fn commit(self, value: &F::Value) -> Result<(), CommitError> {
-        let path = &self.document.path;
-        let bytes = self.document.format.render(value);
-        if let Err(fault) = self.document.parse(&bytes) {
-            let reason = format!("{fault:?}");
-            return Err(CommitError::Invalid { path: path.clone(), reason });
+        self.document.put(self.lock, value)
+    }
+}
+
+impl<F: Format> Document<F> {
+    /// The bytes that would be written.
+    pub(crate) fn rendered(&self, value: &F::Value) -> Vec<u8> {
+        self.format.render(value)
+    }
+
+    /// Writes the document, whatever stands there. `_lock` is the proof that nobody else does.
+    pub(crate) fn put(&self, _lock: &Lock, value: &F::Value) -> Result<(), CommitError> {
+        let bytes = self.rendered(value);
+        if let Err(fault) = self.parse(&bytes) {
+            return Err(CommitError::Invalid { path: self.path.clone(), reason: fault.to_string() });
         }
-        replace_file(path, &bytes)?;
-        // After the write: a crash in between leaves a document that is there, and its absence is only
-        // remembered from the next write on. Before it, a crash would make a first write `Vanished`.
-        if self.document.memory.is_some() {
-            self.lock.note_written().map_err(WriteError::io("mark", self.lock.path()))?;
+        // First the backup: a commit that is acknowledged has one. A crash in between leaves a generation
+        // more than there were commits, which is the state that was about to be.
+        if let Some(backups) = self.backups() {
+            let kept = backups.keep(&bytes, Timestamp::now());
+            kept.map_err(|source| CommitError::Backup { path: self.path.clone(), source })?;
         }
-        Ok(())
+        Ok(replace_file(&self.path, &bytes)?)
     }
 }

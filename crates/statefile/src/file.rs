@@ -1,13 +1,14 @@
 //! Single files: bounded reads that never block, writes that happen whole or not at all.
 
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fs::{Mode, OFlags};
 
 use crate::door::{self, WriteError};
+use crate::step::{self, Deed};
 
 /// Why a file that is there could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +75,11 @@ pub enum Removal {
 ///
 /// [`ReadError`], which names the path and the reason.
 pub fn read_file(path: &Utf8Path, limit: u64) -> Result<Option<Vec<u8>>, ReadError> {
+    open_for_reading(path)?.map(|(file, meta)| read_open(file, &meta, path, limit)).transpose()
+}
+
+/// Opens a regular file for [`read_open`]; `None` when there is nothing at the path.
+pub(crate) fn open_for_reading(path: &Utf8Path) -> Result<Option<(File, Metadata)>, ReadError> {
     let refused = |source: io::Error| ReadError::Io { path: path.to_owned(), source };
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
     let file = match rustix::fs::open(path.as_std_path(), flags, Mode::empty()) {
@@ -99,12 +105,47 @@ pub fn read_file(path: &Utf8Path, limit: u64) -> Result<Option<Vec<u8>>, ReadErr
     if !meta.is_file() {
         return Err(ReadError::NotRegular { path: path.to_owned(), found: kind(meta.file_type()) });
     }
+    Ok(Some((file, meta)))
+}
+
+/// Reads an open file to its end.
+pub(crate) fn read_open(
+    file: File,
+    meta: &Metadata,
+    path: &Utf8Path,
+    limit: u64,
+) -> Result<Vec<u8>, ReadError> {
     let mut bytes = Vec::with_capacity(usize::try_from(meta.len().min(limit)).unwrap_or(0));
-    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(refused)?;
+    file.take(limit.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
     if bytes.len() as u64 > limit {
         return Err(ReadError::TooLarge { path: path.to_owned(), limit });
     }
-    Ok(Some(bytes))
+    Ok(bytes)
+}
+
+/// The names in a folder, sorted; a folder that is not there is empty. Temporary files of a writer that
+/// is at work, or was cut off, are left out.
+///
+/// # Errors
+///
+/// [`ReadError::Io`] when it cannot be listed, also when a name in it is not UTF-8.
+pub fn list_folder(path: &Utf8Path) -> Result<Vec<String>, ReadError> {
+    let refused = |source: io::Error| ReadError::Io { path: path.to_owned(), source };
+    let entries = match path.read_dir_utf8() {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(refused)?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(refused)?.file_name().to_owned();
+        if !(name.starts_with('.') && name.ends_with(".tmp")) {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
 }
 
 /// Makes `bytes` the content of `path`: a temporary file beside it, synced, renamed over it, and the
@@ -114,7 +155,7 @@ pub fn read_file(path: &Utf8Path, limit: u64) -> Result<Option<Vec<u8>>, ReadErr
 ///
 /// [`WriteError`]; the old content stands then.
 pub fn replace_file(path: &Utf8Path, bytes: &[u8]) -> Result<(), WriteError> {
-    put_in_place(write_beside(path, bytes)?, path)
+    put_in_place(write_beside(path, bytes, Durability::Synced)?, path)
 }
 
 /// Like [`replace_file`], for a file that belongs to somebody else: the permissions that it has stay as
@@ -124,11 +165,12 @@ pub fn replace_file(path: &Utf8Path, bytes: &[u8]) -> Result<(), WriteError> {
 ///
 /// [`WriteError`]; the old content stands then.
 pub fn rewrite_file(path: &Utf8Path, bytes: &[u8]) -> Result<(), WriteError> {
-    let temporary = write_beside(path, bytes)?;
+    let temporary = write_beside(path, bytes, Durability::Synced)?;
     if let Ok(meta) = path.symlink_metadata()
         && meta.is_file()
     {
-        let kept = temporary.as_file().set_permissions(meta.permissions());
+        let kept = step::before(Deed::Mode, path)
+            .and_then(|()| temporary.as_file().set_permissions(meta.permissions()));
         kept.map_err(WriteError::io("keep the permissions of", path))?;
     }
     put_in_place(temporary, path)
@@ -142,9 +184,27 @@ pub fn rewrite_file(path: &Utf8Path, bytes: &[u8]) -> Result<(), WriteError> {
 ///
 /// [`WriteError`]; nothing was made then.
 pub fn create_file(path: &Utf8Path, bytes: &[u8]) -> Result<Creation, WriteError> {
-    let temporary = write_beside(path, bytes)?;
+    let made = create_with(path, bytes, Durability::Synced)?;
+    if made == Creation::Created {
+        sync_folder(path)?;
+    }
+    Ok(made)
+}
+
+/// Like [`create_file`], but a power failure may take the file back, or leave it torn.
+///
+/// # Errors
+///
+/// [`WriteError`]; nothing was made then.
+pub(crate) fn create_unsynced(path: &Utf8Path, bytes: &[u8]) -> Result<Creation, WriteError> {
+    create_with(path, bytes, Durability::Unsynced)
+}
+
+fn create_with(path: &Utf8Path, bytes: &[u8], durability: Durability) -> Result<Creation, WriteError> {
+    let temporary = write_beside(path, bytes, durability)?;
+    step::before(Deed::Link, path).map_err(WriteError::io("create", path))?;
     match temporary.persist_noclobber(path) {
-        Ok(_) => sync_folder(path).map(|()| Creation::Created),
+        Ok(_) => Ok(Creation::Created),
         Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => Ok(Creation::AlreadyThere),
         Err(e) => Err(WriteError::io("create", path)(e.error)),
     }
@@ -161,6 +221,7 @@ pub fn claim_file(path: &Utf8Path) -> Result<Creation, WriteError> {
         Err(WriteError::SymbolicLink { .. }) => return Ok(Creation::AlreadyThere),
         other => other?,
     }
+    step::before(Deed::Link, path).map_err(WriteError::io("create", path))?;
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
     match rustix::fs::open(path.as_std_path(), flags, Mode::RUSR | Mode::WUSR) {
         Ok(_) => Ok(Creation::Created),
@@ -180,7 +241,7 @@ pub fn remove_file(path: &Utf8Path) -> Result<Removal, WriteError> {
         Err(WriteError::SymbolicLink { .. }) | Ok(()) => {}
         Err(e) => return Err(e),
     }
-    match std::fs::remove_file(path) {
+    match step::before(Deed::Remove, path).and_then(|()| std::fs::remove_file(path)) {
         Ok(()) => Ok(Removal::Removed),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Removal::WasAbsent),
         Err(e) => Err(WriteError::io("remove", path)(e)),
@@ -196,7 +257,9 @@ pub fn remove_file(path: &Utf8Path) -> Result<Removal, WriteError> {
 pub fn rename_file(from: &Utf8Path, to: &Utf8Path) -> Result<(), WriteError> {
     door::check(from)?;
     door::check(to)?;
-    std::fs::rename(from, to).map_err(WriteError::io("rename", from))
+    step::before(Deed::Rename, from)
+        .and_then(|()| std::fs::rename(from, to))
+        .map_err(WriteError::io("rename", from))
 }
 
 /// Makes a folder, 0700, with the parents that are missing.
@@ -226,7 +289,9 @@ pub fn make_dir(path: &Utf8Path) -> Result<Creation, WriteError> {
         Err(WriteError::SymbolicLink { .. }) if path.is_dir() => return Ok(Creation::AlreadyThere),
         other => other?,
     }
-    match std::fs::DirBuilder::new().mode(0o700).create(path) {
+    let made = step::before(Deed::MakeFolder, path)
+        .and_then(|()| std::fs::DirBuilder::new().mode(0o700).create(path));
+    match made {
         Ok(()) => Ok(Creation::Created),
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => match path.metadata() {
             Ok(meta) if meta.is_dir() => Ok(Creation::AlreadyThere),
@@ -249,7 +314,7 @@ pub fn make_dir(path: &Utf8Path) -> Result<Creation, WriteError> {
 #[expect(clippy::disallowed_methods, reason = "the door for removing folders")]
 pub fn remove_dir_if_empty(path: &Utf8Path) -> Result<Removal, WriteError> {
     door::check(path)?;
-    match std::fs::remove_dir(path) {
+    match step::before(Deed::RemoveFolder, path).and_then(|()| std::fs::remove_dir(path)) {
         Ok(()) => Ok(Removal::Removed),
         Err(e) if matches!(e.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotFound) => {
             Ok(Removal::WasAbsent)
@@ -258,18 +323,34 @@ pub fn remove_dir_if_empty(path: &Utf8Path) -> Result<Removal, WriteError> {
     }
 }
 
-/// A synced temporary file with this content in the folder of `path`; it goes when it is dropped.
-fn write_beside(path: &Utf8Path, bytes: &[u8]) -> Result<tempfile::NamedTempFile, WriteError> {
+/// Whether bytes are on the disk before they get their name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Durability {
+    Synced,
+    Unsynced,
+}
+
+/// A temporary file with this content in the folder of `path`; it goes when it is dropped.
+fn write_beside(
+    path: &Utf8Path,
+    bytes: &[u8],
+    durability: Durability,
+) -> Result<tempfile::NamedTempFile, WriteError> {
     door::check(path)?;
     let folder = folder_of(path);
     let name = path.file_name().unwrap_or("file");
-    let mut temporary = tempfile::Builder::new()
+    step::before(Deed::Open, path).map_err(WriteError::io("make a temporary file beside", path))?;
+    let temporary = tempfile::Builder::new()
         .prefix(&format!(".{name}."))
         .suffix(".tmp")
         .tempfile_in(folder)
         .map_err(WriteError::io("make a temporary file beside", path))?;
-    temporary.write_all(bytes).map_err(WriteError::io("write a temporary file beside", path))?;
-    temporary.as_file().sync_all().map_err(WriteError::io("sync a temporary file beside", path))?;
+    step::write_all(temporary.as_file(), bytes, path)
+        .map_err(WriteError::io("write a temporary file beside", path))?;
+    if durability == Durability::Synced {
+        let synced = step::sync(temporary.as_file(), path);
+        synced.map_err(WriteError::io("sync a temporary file beside", path))?;
+    }
     Ok(temporary)
 }
 
@@ -284,13 +365,16 @@ fn put_in_place(temporary: tempfile::NamedTempFile, path: &Utf8Path) -> Result<(
             wanted: "a regular file",
         });
     }
+    step::before(Deed::Rename, path).map_err(WriteError::io("replace", path))?;
     temporary.persist(path).map_err(|e| WriteError::io("replace", path)(e.error))?;
     sync_folder(path)
 }
 
-fn sync_folder(path: &Utf8Path) -> Result<(), WriteError> {
+pub(crate) fn sync_folder(path: &Utf8Path) -> Result<(), WriteError> {
     let folder = folder_of(path);
-    File::open(folder).and_then(|f| f.sync_all()).map_err(WriteError::io("sync the folder", folder))
+    File::open(folder)
+        .and_then(|file| step::sync(&file, folder))
+        .map_err(WriteError::io("sync the folder", folder))
 }
 
 fn folder_of(path: &Utf8Path) -> &Utf8Path {

@@ -1,15 +1,16 @@
 //! Append-only files of log lines, shared by several processes.
 
 use std::fs::File;
-use std::io::{self, Write};
-use std::os::unix::fs::FileExt;
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fs::{Mode, OFlags};
 
 use crate::door::{self, WriteError};
-use crate::file::kind;
-use crate::{Entry, Line, Lock, ReadError, Wait, ensure_dir, read_file, rename_file};
+use crate::file::{kind, open_for_reading, read_open};
+use crate::step::{self, Deed};
+use crate::{Entry, Line, Lock, ReadError, Wait, ensure_dir, rename_file};
 
 /// No generation of a journal is read beyond this, in bytes: far above any sensible rotation size.
 const READ_LIMIT: u64 = 256 << 20;
@@ -34,6 +35,23 @@ pub struct JournalRead {
     pub entries: Vec<Entry>,
     /// Lines that are torn or not ours, counted and passed over.
     pub unreadable_lines: u64,
+}
+
+impl JournalRead {
+    fn take(&mut self, bytes: &[u8]) {
+        for line in bytes.split_inclusive(|b| *b == b'\n') {
+            // Without its newline a line may be a part of one: it is torn, or still being written.
+            let Some(text) = line.strip_suffix(b"\n").map(String::from_utf8_lossy) else {
+                self.unreadable_lines += 1;
+                continue;
+            };
+            match Entry::parse(&text) {
+                Ok(entry) => self.entries.push(entry),
+                Err(_) if text.is_empty() => {}
+                Err(_) => self.unreadable_lines += 1,
+            }
+        }
+    }
 }
 
 impl Journal {
@@ -71,15 +89,18 @@ impl Journal {
         if let Some(folder) = self.path.parent() {
             ensure_dir(folder)?;
         }
-        let mut file = self.open()?;
+        let file = self.open()?;
         if !ends_with_newline(&file).map_err(WriteError::io("read the end of", &self.path))? {
             text.insert(0, '\n');
         }
-        let written = file.write(text.as_bytes()).map_err(WriteError::io("append to", &self.path))?;
+        let written = step::write(&file, text.as_bytes(), &self.path)
+            .map_err(WriteError::io("append to", &self.path))?;
         if written < text.len() {
             return Err(WriteError::Short { path: self.path.clone(), written, len: text.len() });
         }
-        file.sync_data().map_err(WriteError::io("sync", &self.path))
+        step::before(Deed::Sync, &self.path)
+            .and_then(|()| file.sync_data())
+            .map_err(WriteError::io("sync", &self.path))
     }
 
     /// Reads every generation. A journal that is not there has no lines.
@@ -88,23 +109,21 @@ impl Journal {
     ///
     /// [`ReadError`] when a generation is there and cannot be read.
     pub fn read(&self) -> Result<JournalRead, ReadError> {
-        let older = (1..=self.rotation.map_or(0, |r| r.keep)).rev().map(|n| self.generation(n));
-        let mut read = JournalRead::default();
-        for path in older.chain([self.path.clone()]) {
-            let Some(bytes) = read_file(&path, READ_LIMIT)? else { continue };
-            for line in bytes.split_inclusive(|b| *b == b'\n') {
-                // Without its newline a line may be a part of one: it is torn, or still being written.
-                let whole = line.strip_suffix(b"\n");
-                let Some(text) = whole.map(String::from_utf8_lossy) else {
-                    read.unreadable_lines += 1;
-                    continue;
-                };
-                match Entry::parse(&text) {
-                    Ok(entry) => read.entries.push(entry),
-                    Err(_) if text.is_empty() => {}
-                    Err(_) => read.unreadable_lines += 1,
-                }
+        // All are opened before one is read, the newest first: a rotation meanwhile moves a file from the
+        // part that is still to be opened to no other, so no line is missed, and what is met twice is known.
+        let mut open = Vec::new();
+        let mut met = Vec::new();
+        let older = (1..=self.rotation.map_or(0, |r| r.keep)).map(|n| self.generation(n));
+        for path in [self.path.clone()].into_iter().chain(older) {
+            let Some((file, meta)) = open_for_reading(&path)? else { continue };
+            if !met.contains(&(meta.dev(), meta.ino())) {
+                met.push((meta.dev(), meta.ino()));
+                open.push((path, file, meta));
             }
+        }
+        let mut read = JournalRead::default();
+        for (path, file, meta) in open.into_iter().rev() {
+            read.take(&read_open(file, &meta, &path, READ_LIMIT)?);
         }
         Ok(read)
     }
@@ -120,9 +139,10 @@ impl Journal {
             | OFlags::NOFOLLOW
             | OFlags::NONBLOCK
             | OFlags::CLOEXEC;
-        let file = rustix::fs::open(self.path.as_std_path(), flags, Mode::RUSR | Mode::WUSR)
+        let file = step::before(Deed::Open, &self.path)
+            .and_then(|()| Ok(rustix::fs::open(self.path.as_std_path(), flags, Mode::RUSR | Mode::WUSR)?))
             .map(File::from)
-            .map_err(|e| WriteError::io("open", &self.path)(e.into()))?;
+            .map_err(WriteError::io("open", &self.path))?;
         let meta = file.metadata().map_err(WriteError::io("look at", &self.path))?;
         if !meta.is_file() {
             let found = kind(meta.file_type());
@@ -147,11 +167,10 @@ impl Journal {
         if !full() {
             return Ok(());
         }
-        for n in (1..rotation.keep).rev() {
-            let from = self.generation(n);
-            if from.exists() {
-                rename_file(&from, &self.generation(n + 1))?;
-            }
+        // Up to the first gap only: a rotation that was cut off left one, and nothing beyond has to move.
+        let gap = (1..rotation.keep).find(|n| !self.generation(*n).exists()).unwrap_or(rotation.keep);
+        for n in (1..gap).rev() {
+            rename_file(&self.generation(n), &self.generation(n + 1))?;
         }
         match rotation.keep {
             0 => crate::remove_file(&self.path).map(|_| ()),

@@ -20,6 +20,15 @@
 //! written down. [`Edit::commit`] validates what it is about to write by parsing it, then writes a
 //! temporary file beside the target, syncs it, renames it over the target and syncs the folder.
 //!
+//! *Nothing is lost.* A document may keep its last generations ([`Backups`]: the newest five, and one a day
+//! for seven days); each commit leaves one before it replaces the document. A document that is corrupt, or
+//! gone although it has generations, is [`Lost`] and can be taken back from an ordered list of [`Source`]s;
+//! the damaged bytes go to the [`Quarantine`], which has limits, and a breaker for a file that is damaged
+//! again and again.
+//!
+//! *Every step can be made to fail* ([`intercept_steps`]), so that a test can cut a program off before each
+//! open, write, sync, rename, link and removal, and look at what the next one finds.
+//!
 //! *Locks* are kernel locks (`flock(2)` through the standard library) on files that are never deleted;
 //! what stands in a lock file is for people and says who holds it.
 //!
@@ -31,14 +40,15 @@
 //!
 //! # Limitations
 //!
-//! Locks are advisory and do not work across hosts on network file systems. There are no backups and no
-//! quarantine yet: a corrupt document is reported and left as it is. Durability is that of `fsync(2)`;
-//! on macOS the standard library uses `F_FULLFSYNC`. This crate has never been run on macOS.
+//! Locks are advisory and do not work across hosts on network file systems. Generations are written whole but
+//! not synced: a power failure may tear the newest ones, which then do not read back; the document itself is
+//! synced. Durability is that of `fsync(2)`; on macOS the standard library uses `F_FULLFSYNC`. This crate has
+//! never been run on macOS.
 //!
 //! # Example
 //!
 //! ```
-//! use iapeer_statefile::{Document, Fault, Format, Lock, Parsed, Reading, Wait};
+//! use iapeer_statefile::{Absence, Backups, Document, Fault, Format, Lock, Parsed, Reading, Wait};
 //!
 //! struct Number;
 //! impl Format for Number {
@@ -54,7 +64,8 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let folder = tempfile::tempdir()?;
 //! let folder = camino::Utf8Path::from_path(folder.path()).ok_or("a UTF-8 path")?;
-//! let document = Document::new(folder.join("number.json"), Number).remembered_by(folder.join("number.lock"));
+//! let backups = Backups::in_folder(folder.join("backups/number.json"));
+//! let document = Document::new(folder.join("number.json"), Number).backed_up(backups, Absence::Loss);
 //! assert!(matches!(document.read(), Reading::Fresh));
 //!
 //! let lock = Lock::acquire(&folder.join("number.lock"), Wait::default(), "the example")?;
@@ -62,6 +73,10 @@
 //! let next = edit.value().copied().unwrap_or(0) + 1;
 //! edit.commit(&next)?;
 //! assert!(matches!(document.read(), Reading::Present(1)));
+//!
+//! # #[allow(clippy::disallowed_methods, reason = "somebody else damages the file")]
+//! std::fs::remove_file(document.path())?;
+//! assert!(matches!(document.read(), Reading::Vanished));
 //! # Ok(())
 //! # }
 //! ```
@@ -71,25 +86,36 @@
 #![forbid(unsafe_code)]
 
 mod causes;
-mod document;
 mod door;
+mod step;
+
 mod file;
-mod journal;
 mod lock;
+
+mod backup;
+mod document;
+mod quarantine;
+mod recovery;
+
+mod journal;
 mod logfmt;
 mod time;
 
+pub use backup::{BackupError, Backups, Generation};
 pub use causes::with_causes;
 pub use document::{
-    BadEntry, CommitError, Corruption, Document, Edit, Fault, Format, Parsed, Reading, StateFault,
+    Absence, BadEntry, CommitError, Corruption, Document, Edit, Fault, Format, Parsed, Reading, StateFault,
 };
 pub use door::{WriteError, forbid_writes_under};
 pub use file::{
-    Creation, ReadError, Removal, claim_file, create_file, ensure_dir, make_dir, read_file,
+    Creation, ReadError, Removal, claim_file, create_file, ensure_dir, list_folder, make_dir, read_file,
     remove_dir_if_empty, remove_file, rename_file, replace_file, rewrite_file,
 };
 pub use jiff::Timestamp;
 pub use journal::{Journal, JournalRead};
 pub use lock::{Lock, LockError, Wait};
 pub use logfmt::{BadLine, Entry, Line, quote};
+pub use quarantine::{Breaker, Piece, Quarantine, QuarantineError};
+pub use recovery::{Lost, RecoverError, Recovered, Source};
+pub use step::{Deed, Verdict, intercept_steps};
 pub use time::iso_millis;

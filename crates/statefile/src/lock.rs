@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::{File, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -11,7 +11,8 @@ use rustix::fs::{Mode, OFlags};
 
 use crate::door::{self, WriteError};
 use crate::file::kind;
-use crate::{Entry, Line, iso_millis};
+use crate::step::{self, Deed};
+use crate::{Entry, Line};
 
 /// How long to wait for a lock that somebody holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,9 +85,10 @@ impl Lock {
         door::check(path)?;
         let unusable = |source: io::Error| LockError::Unusable { path: path.to_owned(), source };
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let fd = rustix::fs::open(path.as_std_path(), flags, Mode::RUSR | Mode::WUSR)
-            .map_err(|e| unusable(e.into()))?;
-        let file = File::from(fd);
+        let file = step::before(Deed::Open, path)
+            .and_then(|()| Ok(rustix::fs::open(path.as_std_path(), flags, Mode::RUSR | Mode::WUSR)?))
+            .map(File::from)
+            .map_err(unusable)?;
         let meta = file.metadata().map_err(unusable)?;
         if !meta.is_file() {
             let found = kind(meta.file_type());
@@ -111,8 +113,7 @@ impl Lock {
             }
         }
         let lock = Lock { file, path: path.to_owned() };
-        let written = lock.last_written();
-        lock.describe(holder, written.as_deref()).map_err(unusable)?;
+        lock.describe(holder).map_err(unusable)?;
         Ok(lock)
     }
 
@@ -121,43 +122,15 @@ impl Lock {
         &self.path
     }
 
-    /// When what this lock guards was last written, as [`Lock::note_written`] left it.
-    fn last_written(&self) -> Option<String> {
-        written_mark(&content(&self.file))
-    }
-
-    /// Remembers that what the lock guards has been written, so that its absence can be told from never
-    /// having been there.
-    pub(crate) fn note_written(&self) -> io::Result<()> {
-        let holder =
-            Entry::parse(content(&self.file).trim()).ok().and_then(|e| e.get("by").map(str::to_owned));
-        self.describe(holder.as_deref().unwrap_or("unknown"), Some(&iso_millis(Timestamp::now())))
-    }
-
-    fn describe(&self, holder: &str, written: Option<&str>) -> io::Result<()> {
-        let line = Line::new(Timestamp::now(), "lock")
-            .field("pid", std::process::id())
-            .field("by", holder)
-            .field_opt("written", written);
+    /// Tells people who holds it.
+    fn describe(&self, holder: &str) -> io::Result<()> {
+        let line = Line::new(Timestamp::now(), "lock").field("pid", std::process::id()).field("by", holder);
         let mut file = &self.file;
-        // Written over the old text before what is left of it is cut: a reader in between finds the mark.
         file.seek(SeekFrom::Start(0))?;
         let text = format!("{}\n", line.render());
-        file.write_all(text.as_bytes())?;
+        step::write_all(file, text.as_bytes(), &self.path)?;
         file.set_len(text.len() as u64)
     }
-}
-
-/// Whether the lock file at `path` says that what it guards was written once.
-pub(crate) fn was_written(path: &Utf8Path) -> bool {
-    match crate::read_file(path, 4096) {
-        Ok(Some(bytes)) => written_mark(&String::from_utf8_lossy(&bytes)).is_some(),
-        Ok(None) | Err(_) => false,
-    }
-}
-
-fn written_mark(text: &str) -> Option<String> {
-    Entry::parse(text.lines().next()?).ok()?.get("written").map(str::to_owned)
 }
 
 fn content(mut file: &File) -> String {

@@ -196,7 +196,8 @@ impl Format for Lines {
 fn the_seven_readings_and_the_right_to_write() {
     let f = folder();
     let lock_path = f.join("x.lock");
-    let document = Document::new(f.join("x.json"), Lines).remembered_by(lock_path.clone());
+    let document = Document::new(f.join("x.json"), Lines)
+        .backed_up(Backups::in_folder(f.join("backups/x.json")), Absence::Loss);
     let lock = Lock::acquire(&lock_path, Wait::Try, "test").unwrap();
     let refused = |document: &Document<Lines>| document.edit(&lock).unwrap_err().to_string();
 
