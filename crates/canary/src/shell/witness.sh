@@ -130,6 +130,9 @@ watch_server() {
 # shellcheck disable=SC2317
 stand_down() {
   trap '' TERM INT HUP
+  # In zsh this may interrupt an `IFS= read`, and would split nothing into words any more.
+  IFS=' 
+'
   [ -z "$client" ] || kill "$client" 2>/dev/null
   d_naps=0
   until server_gone; do
