@@ -29,7 +29,8 @@ const TOOLS: [&str; 29] = [
 ];
 
 /// What differs from run to run.
-const FILTERS: [(&str, &str); 12] = [
+const FILTERS: [(&str, &str); 13] = [
+    (r"\d{8}T\d{9}Z", "[STAMP]"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
     (r"\.[0-9a-f]{8}\.\d+\.\d+", ".[BOOT].[PID].[START]"),
     (r#"((?:server_|recorder_|pane_)pid(?:": |=))\d+"#, "$1[PID]"),

@@ -28,6 +28,7 @@ mod programs;
 mod supervise;
 
 mod memory;
+mod mended;
 mod provider;
 mod slot_check;
 

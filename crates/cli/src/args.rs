@@ -13,7 +13,7 @@ pub(crate) struct Cli {
 }
 
 /// The verbs of the contract that are not there yet, and what each will do.
-pub(crate) const PLANNED: [(&str, &str); 18] = [
+pub(crate) const PLANNED: [(&str, &str); 16] = [
     ("rename", "give a peer another name"),
     ("verify", "hold the profiles against the registry"),
     ("new", "begin a peer's session anew"),
@@ -29,8 +29,6 @@ pub(crate) const PLANNED: [(&str, &str); 18] = [
     ("schema", "print the schema of a JSON document"),
     ("completions", "shell completions"),
     ("man", "manual pages"),
-    ("backup", "list the backups of the state"),
-    ("restore", "restore a state file"),
     ("top", "watch the fleet"),
 ];
 
@@ -65,6 +63,13 @@ pub(crate) enum Verb {
     AddRuntime(RuntimeArgs),
     /// Choose the runtime that is meant when none is named
     DefaultRuntime(RuntimeArgs),
+    /// Look at the backups of the state
+    Backup {
+        #[command(subcommand)]
+        verb: BackupVerb,
+    },
+    /// Bring a backup of a state file back
+    Restore(RestoreArgs),
     /// Start a peer's session
     Launch(SessionArgs),
     /// Go to a peer's session
@@ -238,6 +243,23 @@ pub(crate) struct Whom {
     /// Every peer
     #[arg(long)]
     pub(crate) all: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BackupVerb {
+    /// List the generations that are kept of each state file
+    List(Output),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    /// The file: its name as `backup list` has it, or its path
+    pub(crate) file: String,
+    /// Which generation [default: the newest that can be read]
+    #[arg(long, value_name = "N")]
+    pub(crate) generation: Option<u64>,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 #[derive(Debug, Args)]

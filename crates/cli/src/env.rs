@@ -33,6 +33,9 @@ pub(crate) fn settings(verb: &str) -> Result<Settings, CliError> {
         root,
         home,
         codex_home: env.path("CODEX_HOME")?,
+        current_folder: std::env::current_dir()
+            .ok()
+            .and_then(|folder| Utf8PathBuf::from_path_buf(folder).ok()),
         path: env.raw("PATH").unwrap_or_default(),
         shell: env.path("SHELL")?.unwrap_or_else(|| "/bin/sh".into()),
         programs: env.programs()?,

@@ -12,9 +12,11 @@ use iapeer_statefile::{
     read_file, remove_dir_if_empty, remove_file, replace_file,
 };
 
-use crate::host::{Host, Warning};
+use crate::host::{Host, Warning, now, with_causes};
 use crate::native_memory::{Switch, trust_folder, turn_native_memory};
 use crate::provision::{Caller, Occasion, Provisioned, begin, due};
+use crate::recovery::edit_index;
+use crate::removed::forget_removal;
 use crate::runtime::{Class, Runtime, RuntimeError};
 use crate::sweep::provider;
 
@@ -144,13 +146,16 @@ pub fn birth(host: &Host, wish: Wish, how: Birth) -> Result<Born, BirthError> {
     ensure_dir(host.layout().root())?;
     let lock = host.registry().lock(&host.settings().caller)?;
     let mut undo = Undo::default();
-    let edit = host.registry().edit(&lock)?;
+    let edit = edit_index(host, &lock)?;
     let index = edit.value().cloned().unwrap_or_default();
     let (peer, new_runtimes) = match register(host, &lock, &wish, how, index.clone(), &mut undo) {
         Ok(Registered::Changed { index, peer, new_runtimes }) => {
-            if let Err(e) = edit.commit(&index) {
+            // Before the peer is in the index: a mark beside a peer that is there would cost it its life.
+            let forgotten = forget_removal(host.layout(), &peer.facts.personality, &peer.cwd);
+            let committed = forgotten.map_err(BirthError::from).and_then(|()| Ok(edit.commit(&index)?));
+            if let Err(e) = committed {
                 undo.run();
-                return Err(e.into());
+                return Err(e);
             }
             (peer, new_runtimes)
         }
@@ -162,10 +167,11 @@ pub fn birth(host: &Host, wish: Wish, how: Birth) -> Result<Born, BirthError> {
             return Err(e);
         }
     };
+    let mut warnings = Vec::new();
+    keep_profile(host, &peer, &mut warnings);
     // A provider may take its time; nobody else shall wait for it.
     drop(lock);
 
-    let mut warnings = Vec::new();
     let outcomes = give_memory(host, &peer, &new_runtimes, &mut warnings);
     for outcome in outcomes.iter().filter(|o| !o.is_ok()) {
         let runtime = outcome.runtime.as_ref().map_or_else(String::new, |r| format!(" in {r}"));
@@ -175,6 +181,19 @@ pub fn birth(host: &Host, wish: Wish, how: Birth) -> Result<Born, BirthError> {
         );
     }
     Ok(Born { peer, news: true, outcomes, warnings })
+}
+
+/// Keeps a generation of the profile, now that the birth is not taken back any more.
+fn keep_profile(host: &Host, peer: &Peer, warnings: &mut Vec<Warning>) {
+    let backups = host.registry().profile_backups(&peer.facts.personality);
+    let kept = match read_file(&profile_path(&peer.cwd), u64::MAX) {
+        Ok(Some(bytes)) => backups.keep(&bytes, now()).map_err(|e| with_causes(&e)),
+        Ok(None) => Err("it is gone".to_owned()),
+        Err(e) => Err(with_causes(&e)),
+    };
+    if let Err(reason) = kept {
+        warnings.push(Warning::new(format!("the profile is not backed up: {reason}")));
+    }
 }
 
 /// Lets the provider give a new peer, or new runtimes of one, their memory, and turns the runtimes' own
@@ -238,8 +257,7 @@ fn register(
     let cwd = real_folder(&wanted)?;
 
     let document = profile_document(&cwd);
-    let edit = document.edit(lock)?;
-    let profile = edit.value().cloned();
+    let profile = document.usable(document.read())?.0;
     let personality = match (&wish.personality, &profile) {
         (Some(wanted), Some(profile)) if *wanted != profile.facts.personality => {
             return Err(BirthError::OtherProfile {
@@ -281,7 +299,7 @@ fn register(
     if profile.as_ref() != Some(&new) {
         undo.make_dir(&cwd.join(".iapeer"))?;
         undo.keep_file(&profile_path(&cwd))?;
-        edit.commit(&new)?;
+        document.edit(lock)?.commit(&new)?;
     }
     Ok(Registered::Changed { index, peer, new_runtimes })
 }

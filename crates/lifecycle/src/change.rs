@@ -1,9 +1,10 @@
 //! Changes of what a peer is, after its birth.
 
-use iapeer_registry::{Conflict, Peer, Personality, RuntimeName, profile_document};
+use iapeer_registry::{Conflict, Peer, Personality, RuntimeName};
 use iapeer_statefile::{CommitError, LockError, StateFault};
 
 use crate::host::Host;
+use crate::recovery::edit_index;
 
 /// Why a peer was not changed. It is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -58,11 +59,11 @@ pub fn set_default_runtime(
     runtime: &RuntimeName,
 ) -> Result<bool, ChangeError> {
     let lock = host.registry().lock(&host.settings().caller)?;
-    let edit = host.registry().edit(&lock)?;
+    let edit = edit_index(host, &lock)?;
     let mut index = edit.value().cloned().unwrap_or_default();
     let unknown = || ChangeError::Unknown { personality: personality.clone() };
     let cwd = index.find(personality).ok_or_else(unknown)?.cwd.clone();
-    let document = profile_document(&cwd);
+    let document = host.registry().profile(&cwd, personality);
     let profile_edit = document.edit(&lock)?;
     let missing = || ChangeError::NoProfile { personality: personality.clone(), cwd: cwd.clone() };
     let mut profile = profile_edit.value().cloned().ok_or_else(missing)?;

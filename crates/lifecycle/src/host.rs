@@ -1,5 +1,7 @@
 //! One host: its settings, its layout, and the doors to what it holds.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use camino::Utf8Path;
 use iapeer_canary::{Canary, Places};
 use iapeer_registry::{Identity, Index, Peer, Personality, Registry};
@@ -7,6 +9,7 @@ use iapeer_slot::Slot;
 pub(crate) use iapeer_statefile::with_causes;
 use iapeer_statefile::{BadEntry, Journal, Line, Lock, LockError, StateFault, Timestamp, Wait, ensure_dir};
 
+use crate::recovery::read_index;
 use crate::{Layout, Settings};
 
 /// A host. Making one touches nothing.
@@ -15,6 +18,7 @@ pub struct Host {
     settings: Settings,
     layout: Layout,
     registry: Registry,
+    asides: Arc<Mutex<Vec<Warning>>>,
 }
 
 /// What went wrong beside the point: the deed stands, and the user should know.
@@ -49,6 +53,8 @@ pub struct Peers {
     pub index: Index,
     /// Entries that were left out.
     pub bad: Vec<BadEntry>,
+    /// What is wrong with the index when it could not be mended, and these are the peers that are left of it.
+    pub lost: Option<String>,
 }
 
 /// Why a peer was not found.
@@ -73,7 +79,7 @@ impl Host {
     pub fn new(settings: Settings) -> Host {
         let layout = Layout::new(settings.root.clone(), settings.sock_dir.clone());
         let registry = Registry::under(&settings.root);
-        Host { settings, layout, registry }
+        Host { settings, layout, registry, asides: Arc::default() }
     }
 
     /// What it was told.
@@ -91,14 +97,23 @@ impl Host {
         &self.registry
     }
 
-    /// The peers.
+    /// The peers. An index that is lost is mended on the way, which is told as an aside.
     ///
     /// # Errors
     ///
-    /// [`StateFault`] when the index cannot be used as a whole.
+    /// [`StateFault`] when the index can neither be used nor mended.
     pub fn peers(&self) -> Result<Peers, StateFault> {
-        let (index, bad) = self.registry.read()?;
-        Ok(Peers { index, bad })
+        read_index(self)
+    }
+
+    /// What happened beside the point since the last call, and the user should know.
+    pub fn asides(&self) -> Vec<Warning> {
+        std::mem::take(&mut *self.asides.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Tells something that happened beside the point.
+    pub(crate) fn aside(&self, warning: Warning) {
+        self.asides.lock().unwrap_or_else(PoisonError::into_inner).push(warning);
     }
 
     /// One peer.

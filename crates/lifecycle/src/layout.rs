@@ -31,9 +31,14 @@ impl Layout {
         self.root.join("memory-provider.json")
     }
 
+    /// The folder of the default folders of peers.
+    pub fn peer_folders(&self) -> Utf8PathBuf {
+        self.root.join("peers")
+    }
+
     /// The default folder of a peer.
     pub fn peer_folder(&self, personality: &Personality) -> Utf8PathBuf {
-        self.root.join("peers").join(personality.as_str())
+        self.peer_folders().join(personality.as_str())
     }
 
     /// What a user says about a runtime.
@@ -59,6 +64,26 @@ impl Layout {
     /// Provider commands that are owed, and the locks under which they run.
     pub fn owed(&self) -> Utf8PathBuf {
         self.root.join("state/provision")
+    }
+
+    /// The marks of the peers that were removed.
+    pub fn removals(&self) -> Utf8PathBuf {
+        self.root.join("state/removed")
+    }
+
+    /// The marks of what is wrong at the moment.
+    pub fn degradations(&self) -> Utf8PathBuf {
+        self.root.join("state/degraded")
+    }
+
+    /// What could not be read.
+    pub fn quarantine(&self) -> Utf8PathBuf {
+        self.root.join("quarantine")
+    }
+
+    /// The last good generations.
+    pub fn backups(&self) -> Utf8PathBuf {
+        self.root.join("backups")
     }
 
     /// The leases of the canaries.
@@ -95,4 +120,12 @@ impl Layout {
     pub fn pane_log(&self, identity: &Identity) -> Utf8PathBuf {
         self.root.join("logs/lifecycle").join(format!("{identity}.log"))
     }
+}
+
+/// Tells folders apart in file names: FNV-1a, 64 bits (<http://www.isthe.com/chongo/tech/comp/fnv/>).
+pub(crate) fn folder_key(folder: &Utf8Path) -> String {
+    let hash = folder.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    format!("{hash:016x}")
 }

@@ -50,6 +50,7 @@
 //!     root,
 //!     home: None,
 //!     codex_home: None,
+//!     current_folder: None,
 //!     path: "/usr/bin:/bin".into(),
 //!     shell: "/bin/sh".into(),
 //!     programs: Default::default(),
@@ -72,8 +73,12 @@
 
 #![forbid(unsafe_code)]
 
+mod degraded;
 mod host;
 mod layout;
+mod recovery;
+mod removed;
+mod restore;
 mod settings;
 
 mod decide;
@@ -104,6 +109,7 @@ pub use birth::{Birth, BirthError, Born, Wish, birth};
 pub use change::{ChangeError, set_default_runtime};
 pub use deaths::{Confidence, Evidence, Happening, Why, cause_word, deaths, forensics, why};
 pub use decide::{Death, FreshCause, Refusal};
+pub use degraded::{Degradation, Survey, note_episodes, survey};
 pub use end::EndError;
 pub use facts::{FactError, ProcessId, Session};
 pub use host::{FindError, Host, Peers, Warning};
@@ -115,7 +121,9 @@ pub use owed::{Owed, OwedError, owed};
 pub use pass::{Pass, record_what_is_owed, supervise_once};
 pub use plugin::PluginSweep;
 pub use provision::{Occasion, Provisioned};
+pub use recovery::{MendError, mend_index};
 pub use remove::{IfLive, RemoveError, Removed, remove};
+pub use restore::{Kept, RestoreError, Restored, kept, restore};
 pub use runtime::{Class, Runtime, RuntimeError};
 pub use settings::Settings;
 pub use stop::{StopError, Stopped, lift_stop, stop};

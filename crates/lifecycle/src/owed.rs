@@ -12,6 +12,7 @@ use iapeer_statefile::{
 use serde::{Deserialize, Serialize};
 
 use crate::Layout;
+use crate::layout::folder_key;
 use crate::provision::Occasion;
 
 /// No record is larger than this, in bytes.
@@ -139,12 +140,12 @@ impl Owed {
         Ok(load(&self.path(layout))?.is_none_or(|there| there.runs.last() == self.runs.last()))
     }
 
-    fn path(&self, layout: &Layout) -> Utf8PathBuf {
+    pub(crate) fn path(&self, layout: &Layout) -> Utf8PathBuf {
         let kind = match self.occasion {
             Occasion::SessionEnded => "notify",
             _ => "memory",
         };
-        layout.owed().join(format!("{}.{:016x}.{kind}.json", self.identity(), fnv1a(self.cwd.as_str())))
+        layout.owed().join(format!("{}.{}.{kind}.json", self.identity(), folder_key(&self.cwd)))
     }
 }
 
@@ -183,13 +184,6 @@ fn load(path: &Utf8PathBuf) -> Result<Option<Owed>, OwedError> {
     let Some(bytes) = read_file(path, LIMIT)? else { return Ok(None) };
     let damaged = |e: serde_json::Error| OwedError::Damaged { path: path.clone(), reason: e.to_string() };
     serde_json::from_slice(&bytes).map(Some).map_err(damaged)
-}
-
-/// FNV-1a, 64 bits (<http://www.isthe.com/chongo/tech/comp/fnv/>): tells folders apart in file names.
-fn fnv1a(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
 }
 
 #[cfg(test)]

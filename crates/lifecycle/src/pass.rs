@@ -5,6 +5,7 @@ use iapeer_registry::Identity;
 use iapeer_statefile::{Lock, Wait};
 
 use crate::attend::{AttendError, Attended, attend, record_end};
+use crate::degraded::{note_episodes, survey};
 use crate::facts::{FactError, Facts};
 use crate::host::{Host, Warning, with_causes};
 use crate::notice;
@@ -45,6 +46,8 @@ pub fn supervise_once(host: &Host) -> Result<Pass, AttendError> {
         }
     }
     pass.notices = notice::give(host, &mut pass.warnings);
+    let peers = host.peers();
+    note_episodes(host, &survey(host, peers.as_ref()).degradations);
     Ok(pass)
 }
 

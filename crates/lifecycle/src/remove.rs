@@ -7,6 +7,8 @@ use iapeer_statefile::{CommitError, Line, LockError, StateFault, WriteError, rem
 use crate::host::{Host, Warning, now};
 use crate::observe::{Status, identities, observe};
 use crate::provision::{Caller, Occasion, Provisioned, begin, due};
+use crate::recovery::edit_index;
+use crate::removed::remember_removal;
 use crate::stop::{StopError, stop_locked};
 use crate::sweep::provider;
 
@@ -95,12 +97,18 @@ pub fn remove(host: &Host, peer: &Peer, if_live: IfLive) -> Result<Removed, Remo
     }
     let personality = &peer.facts.personality;
     let lock = host.registry().lock(&host.settings().caller)?;
-    let edit = host.registry().edit(&lock)?;
+    let edit = edit_index(host, &lock)?;
     let mut index = edit.value().cloned().unwrap_or_default();
     if index.remove(personality).is_none() {
         return Err(RemoveError::Gone { personality: personality.clone() });
     }
     edit.commit(&index)?;
+    // After the index is without it: a mark beside a peer that is there would cost it its life, when the
+    // index is lost one day.
+    if let Err(e) = remember_removal(host.layout(), personality, &peer.cwd, now()) {
+        let message = "the peer is removed, but would come back with an index that is restored";
+        warnings.push(Warning::of(message, &e));
+    }
     drop(lock);
 
     let outcomes = take_memory(host, peer, &mut warnings);

@@ -15,6 +15,8 @@ pub struct Settings {
     pub sock_dir: Utf8PathBuf,
     /// The user's home folder, where it is known.
     pub home: Option<Utf8PathBuf>,
+    /// The folder in which the caller is, which may be a peer's.
+    pub current_folder: Option<Utf8PathBuf>,
     /// The folder of the settings of `codex`, where `CODEX_HOME` names one; else it is `~/.codex`.
     pub codex_home: Option<Utf8PathBuf>,
     /// The folders in which programs are looked for, as in `PATH`.

@@ -96,7 +96,8 @@ impl Index {
         self.peers.iter().find(|p| p.cwd == folder)
     }
 
-    /// Adds a peer, or takes on the facts of one that is there with the same name and folder.
+    /// Adds a peer, or takes on the facts of one that is there with the same name and folder; an empty
+    /// description says nothing.
     ///
     /// # Errors
     ///
@@ -114,6 +115,9 @@ impl Index {
         }
         if let Some(there) = same_name {
             peer.other.clone_from(&there.other);
+            if peer.facts.description.is_empty() {
+                peer.facts.description.clone_from(&there.facts.description);
+            }
             let personality = peer.facts.personality.clone();
             self.remove(&personality);
         }

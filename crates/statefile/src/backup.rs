@@ -67,8 +67,8 @@ impl Backups {
         Ok(all)
     }
 
-    /// Keeps `bytes` as the newest generation, unless they are it already, and lets go of those that are
-    /// neither among the newest five nor the last of one of seven days.
+    /// Keeps `bytes` as the newest generation, unless they are it already (`None`), and lets go of those that
+    /// are neither among the newest five nor the last of one of seven days.
     ///
     /// It is written whole but not synced: what it backs up is, and a generation that a power failure tore
     /// does not read back and is passed over for the one before it.
@@ -76,12 +76,12 @@ impl Backups {
     /// # Errors
     ///
     /// [`WriteError`], or what kept the folder from being listed.
-    pub fn keep(&self, bytes: &[u8], now: Timestamp) -> Result<(), BackupError> {
+    pub fn keep(&self, bytes: &[u8], now: Timestamp) -> Result<Option<Generation>, BackupError> {
         let all = self.list()?;
         if let Some(newest) = all.first()
             && read_file(&newest.path, bytes.len() as u64).is_ok_and(|kept| kept.as_deref() == Some(bytes))
         {
-            return Ok(());
+            return Ok(None);
         }
         if all.is_empty() {
             ensure_dir(&self.folder)?;
@@ -92,11 +92,11 @@ impl Backups {
         // Somebody who keeps one at the same moment without the lock has the same right to the number.
         let _ = create_unsynced(&new.path, bytes)?;
         let mut all = all;
-        all.insert(0, new);
+        all.insert(0, new.clone());
         for old in superfluous(&all, now) {
             remove_file(&old.path)?;
         }
-        Ok(())
+        Ok(Some(new))
     }
 
     fn generation(&self, name: &str) -> Option<Generation> {

@@ -4,7 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::backup::{BackupError, Backups};
 use crate::door::WriteError;
-use crate::{Lock, ReadError, Timestamp, read_file, replace_file};
+use crate::{Lock, ReadError, Timestamp, read_file, remove_file, replace_file};
 
 /// No document is larger than this, in bytes.
 pub(crate) const LIMIT: u64 = 16 << 20;
@@ -379,7 +379,7 @@ impl<F: Format> Edit<'_, F> {
 
 impl<F: Format> Document<F> {
     /// The bytes that would be written.
-    pub(crate) fn rendered(&self, value: &F::Value) -> Vec<u8> {
+    pub fn rendered(&self, value: &F::Value) -> Vec<u8> {
         self.format.render(value)
     }
 
@@ -391,10 +391,13 @@ impl<F: Format> Document<F> {
         }
         // First the backup: a commit that is acknowledged has one. A crash in between leaves a generation
         // more than there were commits, which is the state that was about to be.
-        if let Some(backups) = self.backups() {
-            let kept = backups.keep(&bytes, Timestamp::now());
-            kept.map_err(|source| CommitError::Backup { path: self.path.clone(), source })?;
+        let kept = self.backups().map(|backups| backups.keep(&bytes, Timestamp::now())).transpose();
+        let kept = kept.map_err(|source| CommitError::Backup { path: self.path.clone(), source })?.flatten();
+        let replaced = replace_file(&self.path, &bytes);
+        if let (Err(_), Some(generation)) = (&replaced, kept) {
+            // It never was one. Where it cannot be removed either, it is the state that was about to be.
+            let _ = remove_file(&generation.path);
         }
-        Ok(replace_file(&self.path, &bytes)?)
+        Ok(replaced?)
     }
 }

@@ -116,6 +116,6 @@ pub use journal::{Journal, JournalRead};
 pub use lock::{Lock, LockError, Wait};
 pub use logfmt::{BadLine, Entry, Line, quote};
 pub use quarantine::{Breaker, Piece, Quarantine, QuarantineError};
-pub use recovery::{Lost, RecoverError, Recovered, Source};
+pub use recovery::{Lost, Rebuild, RecoverError, Recovered, Source};
 pub use step::{Deed, Verdict, intercept_steps};
 pub use time::iso_millis;

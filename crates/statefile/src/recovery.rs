@@ -21,9 +21,12 @@ pub enum Source<'a, V> {
         what: &'static str,
         /// Makes it, from what there is so far and the damaged bytes, if there are any; gives back what it
         /// got when it has nothing to add.
-        with: &'a dyn Fn(Option<V>, Option<&[u8]>) -> Option<V>,
+        with: &'a Rebuild<'a, V>,
     },
 }
+
+/// Makes a value from what there is so far and the damaged bytes, if there are any.
+pub type Rebuild<'a, V> = dyn Fn(Option<V>, Option<&[u8]>) -> Option<V> + 'a;
 
 /// A document that is lost, and what is left of it.
 #[derive(Debug)]
@@ -90,6 +93,28 @@ impl<F: Format> Document<F> {
         };
         let generations = self.backups().map_or(Ok(Vec::new()), |backups| backups.list())?;
         Ok(Some(Lost { document: self, fault, bytes, generations }))
+    }
+}
+
+impl<F: Format> Document<F> {
+    /// Writes the document whatever stands there, because a person asked for it. What stands there is kept
+    /// in quarantine first; the answer says where.
+    ///
+    /// # Errors
+    ///
+    /// [`RecoverError`]; the document is as it was then. What is no regular file is not replaced.
+    pub fn overrule(
+        &self,
+        lock: &Lock,
+        value: &F::Value,
+        quarantine: &Quarantine,
+    ) -> Result<Option<Utf8PathBuf>, RecoverError> {
+        let there = read_file(self.path(), u64::MAX).map_err(QuarantineError::from)?;
+        let name = self.path().file_name().unwrap_or("file");
+        let put = |bytes: &Vec<u8>| quarantine.put(name, bytes, Breaker::Overruled, Timestamp::now());
+        let kept = there.as_ref().map(put).transpose()?;
+        self.put(lock, value)?;
+        Ok(kept)
     }
 }
 

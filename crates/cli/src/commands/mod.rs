@@ -1,5 +1,6 @@
 //! One module per group of verbs: what was typed becomes a call of the core, its answer becomes output.
 
+mod backup;
 mod deaths;
 mod memory;
 mod peers;
@@ -12,7 +13,7 @@ use iapeer_lifecycle::{FactError, FindError, Host, StopError, Switch};
 use iapeer_registry::{Peer, Personality};
 use iapeer_statefile::{BadEntry, LockError, StateFault, WriteError};
 
-use crate::args::{MemoryVerb, NativeVerb, SlotVerb, Verb};
+use crate::args::{BackupVerb, MemoryVerb, NativeVerb, SlotVerb, Verb};
 use crate::env;
 use crate::error::{CliError, Kind};
 use crate::out::{self, Stop};
@@ -26,30 +27,38 @@ type Done = Result<ExitCode, Stop>;
 /// Runs a verb.
 pub(crate) fn run(verb: Verb, caller: &str) -> Done {
     let host = Host::new(env::settings(caller)?);
+    let done = dispatch(&host, verb);
+    out::warnings(&host.asides());
+    done
+}
+
+fn dispatch(host: &Host, verb: Verb) -> Done {
     match verb {
-        Verb::Init(args) => peers::init(&host, args),
-        Verb::Create(args) => peers::create(&host, args),
-        Verb::List(output) => peers::list(&host, &output),
-        Verb::Show(args) => peers::show(&host, &args),
-        Verb::Slot { verb: SlotVerb::Show(output) } => slot::show(&host, &output),
+        Verb::Init(args) => peers::init(host, args),
+        Verb::Create(args) => peers::create(host, args),
+        Verb::List(output) => peers::list(host, &output),
+        Verb::Show(args) => peers::show(host, &args),
+        Verb::Slot { verb: SlotVerb::Show(output) } => slot::show(host, &output),
         Verb::Slot { verb: SlotVerb::Check(args) } => slot::check(&args),
         Verb::Slot { verb: SlotVerb::Schema } => slot::schema(),
-        Verb::MemoryPlugin { verb: MemoryVerb::On(args) } => memory::on(&host, &args),
-        Verb::MemoryPlugin { verb: MemoryVerb::Off(args) } => memory::off(&host, &args),
-        Verb::MemoryPlugin { verb: MemoryVerb::Retry(args) } => memory::retry_verb(&host, &args),
-        Verb::NativeMemory { verb: NativeVerb::On(args) } => memory::native(&host, &args, Switch::On),
-        Verb::NativeMemory { verb: NativeVerb::Off(args) } => memory::native(&host, &args, Switch::Off),
-        Verb::AddRuntime(args) => peers::add_runtime(&host, &args),
-        Verb::DefaultRuntime(args) => peers::default_runtime(&host, &args),
-        Verb::Remove(args) => peers::remove_verb(&host, &args),
-        Verb::Launch(args) => sessions::launch_verb(&host, &args),
-        Verb::Attach(args) => sessions::attach(&host, &args),
-        Verb::Stop(args) => sessions::stop_verb(&host, &args),
-        Verb::Start(args) => sessions::start(&host, &args),
-        Verb::Status(output) => sessions::status(&host, &output),
-        Verb::Supervise(args) => sessions::supervise(&host, &args),
-        Verb::Deaths(args) => deaths::list(&host, &args),
-        Verb::Why(args) => deaths::why_verb(&host, &args),
+        Verb::MemoryPlugin { verb: MemoryVerb::On(args) } => memory::on(host, &args),
+        Verb::MemoryPlugin { verb: MemoryVerb::Off(args) } => memory::off(host, &args),
+        Verb::MemoryPlugin { verb: MemoryVerb::Retry(args) } => memory::retry_verb(host, &args),
+        Verb::NativeMemory { verb: NativeVerb::On(args) } => memory::native(host, &args, Switch::On),
+        Verb::NativeMemory { verb: NativeVerb::Off(args) } => memory::native(host, &args, Switch::Off),
+        Verb::AddRuntime(args) => peers::add_runtime(host, &args),
+        Verb::DefaultRuntime(args) => peers::default_runtime(host, &args),
+        Verb::Remove(args) => peers::remove_verb(host, &args),
+        Verb::Backup { verb: BackupVerb::List(output) } => backup::list(host, &output),
+        Verb::Restore(args) => backup::restore_verb(host, &args),
+        Verb::Launch(args) => sessions::launch_verb(host, &args),
+        Verb::Attach(args) => sessions::attach(host, &args),
+        Verb::Stop(args) => sessions::stop_verb(host, &args),
+        Verb::Start(args) => sessions::start(host, &args),
+        Verb::Status(output) => sessions::status(host, &output),
+        Verb::Supervise(args) => sessions::supervise(host, &args),
+        Verb::Deaths(args) => deaths::list(host, &args),
+        Verb::Why(args) => deaths::why_verb(host, &args),
     }
 }
 
@@ -91,13 +100,13 @@ fn warn_bad(host: &Host, bad: &[BadEntry]) {
 fn state_fault(host: &Host, fault: &StateFault) -> CliError {
     let error = CliError::of(Kind::Damaged, fault);
     match fault {
-        StateFault::Vanished { path } => error.hint(format!("put a copy of {path} back")).hint(format!(
-            "or, to begin anew: mv {0} {0}.old, then run `iapeer init DIR` for the folder of each peer",
-            host.registry().lock_path()
-        )),
-        StateFault::Corrupt { path, .. } => {
-            error.hint(format!("mend {path} by hand, or put a good copy in its place; nothing was changed"))
+        StateFault::Vanished { .. } => error.hint("iapeer doctor --fix"),
+        StateFault::Corrupt { path, .. } if path == host.registry().path() => {
+            error.hint("iapeer doctor --fix; nothing was changed")
         }
+        StateFault::Corrupt { path, .. } => error.hint(format!(
+            "mend {path} by hand, or see whether a generation of it is kept: iapeer backup list"
+        )),
         StateFault::Newer { .. } => error.hint("use the newer iapeer that wrote it"),
         StateFault::Unreadable(_) => error.hint("mend its permissions or its kind; nothing was changed"),
         _ => error,

@@ -5,8 +5,8 @@ use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
 
 use iapeer_lifecycle::{
-    AttendError, Host, How, LaunchError, Launched, Observed, Refusal, Status, Stopped, identities,
-    identity_of, launch, lift_stop, observe, observe_peer, owed, stop, supervise_once,
+    AttendError, Degradation, Host, How, LaunchError, Launched, Observed, Refusal, Status, Stopped, Survey,
+    identities, identity_of, launch, lift_stop, note_episodes, observe, owed, stop, supervise_once, survey,
 };
 use iapeer_registry::{Identity, Peer};
 use iapeer_tmux::{Tmux, TmuxError};
@@ -196,7 +196,7 @@ struct StatusDoc<'a> {
     /// Provider commands that are still owed.
     owed: usize,
     supervisor: Supervisor,
-    degradations: Vec<String>,
+    degradations: Vec<Degradation>,
 }
 
 #[derive(Serialize)]
@@ -236,28 +236,14 @@ impl Counts {
 }
 
 pub(crate) fn status(host: &Host, output: &Output) -> Done {
-    let mut degradations = Vec::new();
     let peers = host.peers();
+    let Survey { observed, degradations } = survey(host, peers.as_ref());
+    note_episodes(host, &degradations);
     let mut counts = Counts::default();
-    match &peers {
-        Ok(peers) => {
-            for peer in peers.index.peers() {
-                let observed = observe_peer(host, peer);
-                counts.count(&observed);
-                for o in &observed {
-                    if let Status::Unknown(reason) = &o.status {
-                        degradations.push(format!("whether {} is live cannot be told: {reason}", o.identity));
-                    }
-                }
-            }
-            let path = host.registry().path();
-            degradations.extend(peers.bad.iter().map(|b| format!("{path}#{}: {}", b.pointer, b.reason)));
-        }
-        Err(fault) => degradations.push(super::state_fault(host, fault).message),
-    }
-    let owed = owed_work(host, &mut degradations);
-    let slot = super::slot::state(host, &mut degradations);
-    let (state, provider, version, heartbeat_age_secs) = slot;
+    observed.iter().for_each(|observed| counts.count(observed));
+    // What cannot be listed is among the degradations.
+    let owed = owed(host.layout()).map_or(0, |(all, _)| all.len());
+    let (state, provider, version, heartbeat_age_secs) = super::slot::state(host);
     let document = StatusDoc {
         version: env!("CARGO_PKG_VERSION"),
         root: host.layout().root().as_str(),
@@ -291,35 +277,13 @@ pub(crate) fn status(host: &Host, output: &Output) -> Done {
     out::line(format!("memory slot: {}{provider}{heartbeat}", slot.state))?;
     out::line("supervisor: not running (`iapeer supervise --once` makes one pass)")?;
     for degradation in &document.degradations {
-        out::line(format!("degraded: {degradation}"))?;
+        let remedy = degradation.remedy.as_ref().map_or_else(String::new, |r| format!("; {r}"));
+        out::line(format!("degraded: {}{remedy}", text::one_line(&degradation.what)))?;
     }
     Ok(code)
 }
 
 /// How many provider commands are owed; each is a degradation, with what mends it.
-fn owed_work(host: &Host, degradations: &mut Vec<String>) -> usize {
-    let (all, bad) = match owed(host.layout()) {
-        Ok(found) => found,
-        Err(e) => {
-            degradations.push(e.to_string());
-            return 0;
-        }
-    };
-    degradations.extend(bad.iter().map(ToString::to_string));
-    for owed in &all {
-        let last = owed.last.as_deref().unwrap_or("it did not come to its end");
-        degradations.push(format!(
-            "the provider's command for {} ({}) is owed since {}: {}; iapeer memory-plugin retry --peer {}",
-            owed.identity(),
-            owed.occasion,
-            owed.since,
-            text::one_line(last),
-            owed.personality
-        ));
-    }
-    all.len()
-}
-
 fn launch_error(error: &LaunchError) -> CliError {
     let cli = CliError::of(Kind::Failed, error);
     match error {

@@ -50,19 +50,11 @@ struct Fault {
 }
 
 /// The slot in a few words for `status`: state, provider, version, age of the heartbeat in seconds.
-pub(super) fn state(
-    host: &Host,
-    degradations: &mut Vec<String>,
-) -> (&'static str, Option<String>, Option<String>, Option<u64>) {
-    let path = host.layout().slot();
+pub(super) fn state(host: &Host) -> (&'static str, Option<String>, Option<String>, Option<u64>) {
     match host.slot() {
         Slot::Empty => ("empty", None, None, None),
-        Slot::Unusable { reason } => {
-            degradations.push(format!("the memory slot {path} cannot be used: {reason}"));
-            ("unusable", None, None, None)
-        }
+        Slot::Unusable { .. } => ("unusable", None, None, None),
         Slot::Occupied(occupied) => {
-            degradations.extend(occupied.skipped.iter().map(|skipped| format!("{path}#{skipped}")));
             let Declaration { provider, version, heartbeat, .. } = occupied.declaration;
             // A heartbeat that cannot be read has no age; nothing is done about it either way.
             let heartbeat = heartbeat.filter(|path| path.is_absolute());

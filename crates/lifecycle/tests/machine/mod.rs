@@ -22,6 +22,7 @@ impl Machine {
             sock_dir: path.join("root/socks"),
             home: Some(path.join("home")),
             codex_home: None,
+            current_folder: None,
             path: "/usr/bin:/bin".into(),
             shell: "/bin/sh".into(),
             programs: BTreeMap::new(),

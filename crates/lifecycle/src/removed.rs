@@ -1,0 +1,98 @@
+//! Who was removed: a peer that was taken out of the index stays out, whatever is restored.
+//!
+//! One small file per peer and folder, written when the index is without the peer, and taken away before
+//! the peer is born again in that folder.
+
+use std::collections::BTreeSet;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use iapeer_registry::Personality;
+use iapeer_statefile::{
+    ReadError, Timestamp, WriteError, ensure_dir, iso_millis, list_folder, read_file, remove_file,
+    replace_file,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::Layout;
+use crate::layout::folder_key;
+
+/// No mark is larger than this, in bytes.
+const LIMIT: u64 = 64 << 10;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Mark {
+    personality: Personality,
+    cwd: Utf8PathBuf,
+    removed_at: String,
+}
+
+/// The peers that were removed, by name and folder.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Removals(BTreeSet<(Personality, Utf8PathBuf)>);
+
+impl Removals {
+    /// Reads all marks. One that cannot be read counts for the peer that its name tells of, wherever that
+    /// is: it was removed, and only the folder is in doubt.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when the folder of the marks cannot be listed.
+    pub(crate) fn read(layout: &Layout) -> Result<Removals, ReadError> {
+        let folder = layout.removals();
+        let mut all = BTreeSet::new();
+        for name in list_folder(&folder)? {
+            let mark = read_file(&folder.join(&name), LIMIT)
+                .ok()
+                .flatten()
+                .and_then(|bytes| serde_json::from_slice::<Mark>(&bytes).ok());
+            let told = name.split('.').next().and_then(|name| name.parse().ok());
+            match (mark, told) {
+                (Some(mark), _) => drop(all.insert((mark.personality, mark.cwd))),
+                (None, Some(personality)) => drop(all.insert((personality, Utf8PathBuf::new()))),
+                (None, None) => {}
+            }
+        }
+        Ok(Removals(all))
+    }
+
+    /// Whether this peer was removed.
+    pub(crate) fn has(&self, personality: &Personality, cwd: &Utf8Path) -> bool {
+        self.0.contains(&(personality.clone(), cwd.to_owned()))
+            || self.0.contains(&(personality.clone(), Utf8PathBuf::new()))
+    }
+}
+
+/// Remembers that a peer was removed.
+///
+/// # Errors
+///
+/// [`WriteError`].
+pub(crate) fn remember_removal(
+    layout: &Layout,
+    personality: &Personality,
+    cwd: &Utf8Path,
+    now: Timestamp,
+) -> Result<(), WriteError> {
+    let mark = Mark { personality: personality.clone(), cwd: cwd.to_owned(), removed_at: iso_millis(now) };
+    let mut bytes = serde_json::to_vec_pretty(&mark).expect("a mark has only string keys");
+    bytes.push(b'\n');
+    ensure_dir(&layout.removals())?;
+    replace_file(&path(layout, personality, cwd), &bytes)
+}
+
+/// Forgets that a peer was removed: it is about to be born again.
+///
+/// # Errors
+///
+/// [`WriteError`].
+pub(crate) fn forget_removal(
+    layout: &Layout,
+    personality: &Personality,
+    cwd: &Utf8Path,
+) -> Result<(), WriteError> {
+    remove_file(&path(layout, personality, cwd)).map(drop)
+}
+
+fn path(layout: &Layout, personality: &Personality, cwd: &Utf8Path) -> Utf8PathBuf {
+    layout.removals().join(format!("{personality}.{}.json", folder_key(cwd)))
+}
