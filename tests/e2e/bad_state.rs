@@ -130,22 +130,64 @@ fn a_profile_that_is_corrupt() {
 fn a_fact_that_is_damaged() {
     let (host, server) = Host::with_session();
     let fact = host.root("state/lifecycle/shell-alpha.session");
-    let good = fs::read(&fact).unwrap();
+    let good = json_file(&fact);
+    // Each verb sets it aside, and finds the session by its socket.
     fs::write(&fact, "{ torn").unwrap();
-    host.fails("fact-damaged", 4, &["launch alpha", "stop alpha", "start alpha"]);
-    host.fails("fact-damaged-remove", 3, &["remove alpha", "remove alpha --force"]);
-    assert_eq!(fs::read_to_string(&fact).unwrap(), "{ torn");
+    assert_eq!(host.status("alpha"), "unknown");
+    host.snapshot("fact-damaged", &["launch alpha", "launch alpha", "list"]);
+    for key in ["server", "pane"] {
+        assert_eq!(json_file(&fact)[key], good[key]);
+    }
+    fs::remove_dir_all(host.root("quarantine")).unwrap();
+    fs::write(&fact, "[ torn").unwrap();
+    host.snapshot("fact-damaged-supervise", &["supervise --once", "supervise --once"]);
+    assert_eq!(json_file(&fact)["server"], good["server"]);
+    fs::write(&fact, "").unwrap();
+    let ran = host.failure(3, "remove alpha");
+    assert!(ran.stderr.contains("is live"), "{ran:?}");
     assert!(is_alive(server), "something was done although nothing could be told");
-    // What the hint says mends it: the session is found by its socket.
+    // The third time in a day it is left to a person.
+    fs::write(&fact, "{ torn again").unwrap();
+    host.fails("fact-damaged-often", 4, &["launch alpha", "stop alpha", "start alpha"]);
+    assert_eq!(fs::read_to_string(&fact).unwrap(), "{ torn again");
     fs::remove_file(&fact).unwrap();
-    assert_eq!(host.status("alpha"), "live");
     host.snapshot("adopted", &["launch alpha", "supervise --once"]);
-    let session = json_file(&fact);
-    assert_eq!(session["server"], serde_json::from_slice::<serde_json::Value>(&good).unwrap()["server"]);
-    assert_eq!(session["pane"], serde_json::from_slice::<serde_json::Value>(&good).unwrap()["pane"]);
     host.ok("stop alpha");
     assert!(!is_alive(server));
     assert_eq!(host.deaths().len(), 0);
+}
+
+#[test]
+fn a_session_of_the_existing_iapeer() {
+    let (host, server) = Host::with_session();
+    let fact = host.root("state/lifecycle/shell-alpha.session");
+    let theirs = serde_json::json!({ "identity": "shell-alpha", "runtime": "shell", "personality": "alpha",
+        "cwd": host.root("peers/alpha"), "wokeAt": 1_700_000_000_000_i64 });
+    fs::write(&fact, theirs.to_string()).unwrap();
+    assert_eq!(host.status("alpha"), "live");
+    host.ok("supervise --once");
+    assert_eq!(json_file(&fact)["server"]["pid"], server);
+    assert!(!host.root("quarantine").exists());
+    // One whose server is gone is no session, and no death that we could tell anything of.
+    host.ok("stop alpha");
+    fs::write(&fact, theirs.to_string()).unwrap();
+    assert_eq!(host.status("alpha"), "stopped");
+    host.ok("supervise --once");
+    host.ok("start alpha");
+    assert_eq!(host.deaths().len(), 0);
+}
+
+#[test]
+fn a_ring_of_deaths_that_is_damaged() {
+    let (host, server) = Host::with_session();
+    let ring = host.root("state/lifecycle/shell-alpha.deaths");
+    fs::write(&ring, "[1, ").unwrap();
+    murder(server);
+    host.death_is_recorded();
+    let ran = host.ok("supervise --once");
+    assert!(ran.stdout.contains("reaped-gone") && ran.stderr.contains("it was moved to"), "{ran:?}");
+    assert_eq!(json_file(&ring).as_array().unwrap().len(), 1);
+    assert_eq!(host.deaths().len(), 1);
 }
 
 #[test]

@@ -143,6 +143,26 @@ fn an_unusable_slot_stops_no_birth_and_no_removal() {
 }
 
 #[test]
+fn a_slot_that_cannot_be_read_at_the_moment_costs_no_peer_its_memory() {
+    let host = Host::new();
+    host.provider("exit 0");
+    host.ok("create alpha --runtime shell");
+    host.slot("{ \"provider\": \"torn\n");
+    host.snapshot(
+        "slot-last-good",
+        &["create beta --runtime shell", "remove alpha", "memory-plugin on --all"],
+    );
+    assert_eq!(host.logged("lifecycle.log", &["ev=memory-provision", "state=ok"]).len(), 3);
+    // Who took itself out is not called any more.
+    fs::remove_file(host.root("memory-provider.json")).unwrap();
+    host.ok("create gamma --runtime shell");
+    host.slot("{ \"provider\": \"torn\n");
+    let ran = host.ok("create delta --runtime shell");
+    assert!(ran.stderr.contains("so no provider was called"), "{ran:?}");
+    assert_eq!(host.logged("lifecycle.log", &["ev=memory-provision"]).len(), 3);
+}
+
+#[test]
 fn a_direction_that_is_not_declared_is_refused() {
     let host = Host::with_peers(&["alpha"]);
     host.slot(

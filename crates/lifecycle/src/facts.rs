@@ -6,6 +6,7 @@ use iapeer_statefile::{
     ReadError, Removal, Timestamp, WriteError, ensure_dir, iso_millis, read_file, remove_file, replace_file,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::Layout;
 
@@ -92,13 +93,43 @@ impl<'a> Facts<'a> {
         Facts { layout, identity }
     }
 
-    /// The session that we supervise.
+    /// The session that we supervise. One of the existing iapeer, whose file has no server, is none of ours:
+    /// its server is found by its socket.
     ///
     /// # Errors
     ///
     /// [`FactError`] when it is there and cannot be used; that is not the same as no session.
     pub(crate) fn session(&self) -> Result<Option<Session>, FactError> {
-        self.json("session")
+        let Some(value) = self.json::<Value>("session")? else { return Ok(None) };
+        let is_foreign = value.get("cwd").is_some() && value.get("server").is_none();
+        if is_foreign {
+            return Ok(None);
+        }
+        let damaged =
+            |e: serde_json::Error| FactError::Damaged { path: self.path("session"), reason: e.to_string() };
+        serde_json::from_value(value).map(Some).map_err(damaged)
+    }
+
+    /// The facts that are there and cannot be understood, looked at twice: each with its bytes and the
+    /// reason.
+    pub(crate) fn damaged(&self) -> Vec<(Utf8PathBuf, Option<Vec<u8>>, String)> {
+        let look = || {
+            let errors = [self.session().err(), self.deaths().err()];
+            let damaged = errors.into_iter().flatten().filter_map(|e| match e {
+                FactError::Damaged { path, reason } => {
+                    let bytes = read_file(&path, LIMIT).ok()?;
+                    Some((path, bytes, reason))
+                }
+                _ => None,
+            });
+            damaged.collect::<Vec<_>>()
+        };
+        let first = look();
+        if first.is_empty() {
+            first
+        } else {
+            look().into_iter().filter(|again| first.contains(again)).collect()
+        }
     }
 
     /// Writes down the session.

@@ -9,6 +9,7 @@ use iapeer_slot::Slot;
 pub(crate) use iapeer_statefile::with_causes;
 use iapeer_statefile::{BadEntry, Journal, Line, Lock, LockError, StateFault, Timestamp, Wait, ensure_dir};
 
+use crate::aside::set_damaged_facts_aside;
 use crate::recovery::read_index;
 use crate::{Layout, Settings};
 
@@ -135,13 +136,17 @@ impl Host {
     }
 
     /// The lock of whatever starts, ends or buries a session of this identity; waits five seconds for it.
+    /// Who has it finds no damaged fact.
     ///
     /// # Errors
     ///
     /// [`LockError`], which names the holder.
     pub(crate) fn lock_wake(&self, identity: &Identity) -> Result<Lock, LockError> {
         ensure_dir(&self.layout.facts())?;
-        Lock::acquire(&self.layout.fact(identity, "wake.lock"), Wait::default(), &self.settings.caller)
+        let path = self.layout.fact(identity, "wake.lock");
+        let lock = Lock::acquire(&path, Wait::default(), &self.settings.caller)?;
+        set_damaged_facts_aside(self, identity, &lock);
+        Ok(lock)
     }
 
     /// The journal of decisions.

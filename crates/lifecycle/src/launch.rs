@@ -255,6 +255,29 @@ pub fn launch(host: &Host, peer: &Peer, runtime: Option<&RuntimeName>) -> Result
     up(server_pid, How::Started(cause), warnings)
 }
 
+/// Takes on the server of an identity that lives and is not written down; one that does not live is not
+/// started. The caller holds the wake lock.
+///
+/// # Errors
+///
+/// [`LaunchError`].
+pub(crate) fn adopt_if_live(
+    host: &Host,
+    canary: &Canary,
+    identity: &Identity,
+    warnings: &mut Vec<Warning>,
+) -> Result<(), LaunchError> {
+    let socket = host.layout().socket(identity).into_std_path_buf();
+    let Probe::Listening { pid } = probe(&socket) else { return Ok(()) };
+    let peer = &host.peer(identity.personality())?;
+    let server = Tmux::find(&host.settings().path)?.server(socket)?;
+    let start = Start { host, canary, identity, peer, server: &server };
+    if start.adopt(pid, warnings)? {
+        log_wake(host, identity, "adopted", &"found-alive", warnings);
+    }
+    Ok(())
+}
+
 fn log_wake(
     host: &Host,
     identity: &Identity,

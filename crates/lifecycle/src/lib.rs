@@ -73,6 +73,7 @@
 
 #![forbid(unsafe_code)]
 
+mod aside;
 mod degraded;
 mod host;
 mod layout;
@@ -80,6 +81,7 @@ mod recovery;
 mod removed;
 mod restore;
 mod settings;
+mod slot_copy;
 
 mod decide;
 mod facts;

@@ -4,10 +4,12 @@ use iapeer_canary::Canary;
 use iapeer_registry::Identity;
 use iapeer_statefile::{Lock, Wait};
 
+use crate::aside::set_damaged_facts_aside;
 use crate::attend::{AttendError, Attended, attend, record_end};
 use crate::degraded::{note_episodes, survey};
 use crate::facts::{FactError, Facts};
 use crate::host::{Host, Warning, with_causes};
+use crate::launch::adopt_if_live;
 use crate::notice;
 use crate::observe::SessionState;
 use crate::provision::Provisioned;
@@ -98,9 +100,16 @@ fn attend_locked(
     warnings: &mut Vec<Warning>,
 ) -> Result<Option<Attended>, AttendError> {
     let path = host.layout().fact(identity, "wake.lock");
-    let _lock = Lock::acquire(&path, Wait::Try, &host.settings().caller)?;
-    // It may have gone while we waited.
-    match Facts::of(host.layout(), identity).session()? {
+    let lock = Lock::acquire(&path, Wait::Try, &host.settings().caller)?;
+    set_damaged_facts_aside(host, identity, &lock);
+    let facts = Facts::of(host.layout(), identity);
+    // It may have gone meanwhile, or its fact may just have been set aside, or be the existing iapeer's.
+    if facts.session()?.is_none()
+        && let Err(e) = adopt_if_live(host, canary, identity, warnings)
+    {
+        warnings.push(Warning::of(&format!("{identity} is not looked after"), &e));
+    }
+    match facts.session()? {
         Some(session) => attend(host, canary, identity, &session, warnings).map(Some),
         None => Ok(None),
     }

@@ -11,6 +11,7 @@ use iapeer_slot::{Direction, Occupied, Route, Slot};
 use crate::host::{Host, Warning, now};
 use crate::owed::{Owed, OwedError, owed};
 use crate::provision::{Caller, Occasion, Provisioned, Work, agent_runtimes, begin, due, work};
+use crate::slot_copy::slot_or_last_good;
 
 /// Why a sweep cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +68,7 @@ pub(crate) fn provider(
     occasion: Occasion,
     warnings: &mut Vec<Warning>,
 ) -> Option<Box<Occupied>> {
-    match host.slot() {
+    match slot_or_last_good(host, warnings) {
         Slot::Empty => None,
         Slot::Occupied(occupied) => {
             // A fault in what this occasion does not use is told where it is used.

@@ -1,0 +1,33 @@
+//! Facts that cannot be understood: they are set aside, and what they told is found again where it can be.
+//!
+//! A session is found by the socket of its server; a ring of deaths begins anew, for `exits.log` has them.
+
+use iapeer_registry::Identity;
+use iapeer_statefile::{Breaker, Line, Lock};
+
+use crate::facts::Facts;
+use crate::host::{Host, Warning, now, with_causes};
+
+/// Moves the facts about an identity that cannot be understood into quarantine. `_wake` is the proof that
+/// nobody is writing them. What cannot be moved stays, and whoever needs it fails by it.
+pub(crate) fn set_damaged_facts_aside(host: &Host, identity: &Identity, _wake: &Lock) {
+    for (path, _, reason) in Facts::of(host.layout(), identity).damaged() {
+        let warning = match host.quarantine().take(&path, Breaker::Obeyed, now()) {
+            Ok(to) => {
+                let line = Line::new(now(), "state-mended")
+                    .field("file", &path)
+                    .field("fault", &reason)
+                    .field("from", "what is there")
+                    .field("quarantine", &to)
+                    .field("by", &host.settings().caller);
+                let mut warnings = Vec::new();
+                host.log(&line, &mut warnings);
+                warnings.into_iter().for_each(|warning| host.aside(warning));
+                Warning::new(format!("{path} is damaged ({reason}); it was moved to {to}"))
+            }
+            Err(e) => Warning::new(format!("{path} is damaged and stays where it is: {}", with_causes(&e)))
+                .hint("iapeer doctor"),
+        };
+        host.aside(warning);
+    }
+}
