@@ -55,21 +55,12 @@ pub struct Session {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FactError {
-    /// Not readable.
+    /// Not readable, or their folder cannot be listed.
     #[error(transparent)]
     Read(#[from] ReadError),
     /// Not writable.
     #[error(transparent)]
     Write(#[from] WriteError),
-    /// The folder of all facts cannot be listed.
-    #[error("cannot list {path}")]
-    List {
-        /// The folder.
-        path: Utf8PathBuf,
-        /// Why not.
-        #[source]
-        source: std::io::Error,
-    },
     /// Readable, and not what it should be.
     #[error("{path} is damaged: {reason}")]
     Damaged {

@@ -29,6 +29,10 @@
 //! and by a removal until nothing of the peer is left. *One command of the provider at a time* for each
 //! peer: a lock of its own, for a provider may take longer than anybody should wait for a session.
 //!
+//! *Nothing is lost*: an index that is damaged or gone is mended by the first call that needs it
+//! ([`Host::peers`]), from its generations and from the profiles, and told as an aside ([`Host::asides`]).
+//! What is wrong and stays so is found by [`survey`], and is one event per episode ([`note_episodes`]).
+//!
 //! # Limitations
 //!
 //! Sessions begin fresh; resuming, idle sleep, the crash-loop guard, ready markers and start-up dialogs,

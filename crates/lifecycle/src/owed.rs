@@ -7,7 +7,8 @@ use camino::Utf8PathBuf;
 use iapeer_provision_exec::unique_name;
 use iapeer_registry::{Identity, Personality, RuntimeName};
 use iapeer_statefile::{
-    ReadError, Timestamp, WriteError, ensure_dir, iso_millis, read_file, remove_file, replace_file,
+    ReadError, Timestamp, WriteError, ensure_dir, iso_millis, list_folder, read_file, remove_file,
+    replace_file,
 };
 use serde::{Deserialize, Serialize};
 
@@ -48,16 +49,7 @@ pub struct Owed {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OwedError {
-    /// The folder cannot be listed.
-    #[error("cannot list {path}")]
-    List {
-        /// The folder.
-        path: Utf8PathBuf,
-        /// Why not.
-        #[source]
-        source: std::io::Error,
-    },
-    /// A record cannot be read.
+    /// A record cannot be read, or their folder not be listed.
     #[error(transparent)]
     Read(#[from] ReadError),
     /// A record is damaged.
@@ -153,23 +145,11 @@ impl Owed {
 ///
 /// # Errors
 ///
-/// [`OwedError::List`] when the folder cannot be listed.
+/// [`OwedError::Read`] when the folder cannot be listed.
 pub fn owed(layout: &Layout) -> Result<(Vec<Owed>, Vec<OwedError>), OwedError> {
     let folder = layout.owed();
-    let failed = |source| OwedError::List { path: folder.clone(), source };
-    let entries = match folder.read_dir_utf8() {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok((Vec::new(), Vec::new())),
-        entries => entries.map_err(failed)?,
-    };
-    let mut paths = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(failed)?.into_path();
-        let hidden = path.file_name().is_some_and(|name| name.starts_with('.'));
-        if path.extension() == Some("json") && !hidden {
-            paths.push(path);
-        }
-    }
-    paths.sort();
+    let names = list_folder(&folder)?;
+    let paths = names.iter().filter(|name| name.ends_with(".json")).map(|name| folder.join(name));
     let (mut all, mut bad) = (Vec::new(), Vec::new());
     for path in paths {
         match load(&path) {

@@ -2,7 +2,7 @@
 
 use iapeer_canary::Canary;
 use iapeer_registry::Identity;
-use iapeer_statefile::{Lock, Wait};
+use iapeer_statefile::{Lock, Wait, list_folder};
 
 use crate::aside::set_damaged_facts_aside;
 use crate::attend::{AttendError, Attended, attend, record_end};
@@ -117,20 +117,10 @@ fn attend_locked(
 
 /// Every identity that has a session, by name.
 fn supervised(host: &Host) -> Result<Vec<Identity>, FactError> {
-    let folder = host.layout().facts();
-    let failed = |source| FactError::List { path: folder.clone(), source };
-    let entries = match folder.read_dir_utf8() {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(failed)?,
-    };
-    let mut identities = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(failed)?;
-        // What is named otherwise is none of our sessions.
-        if let Some(Ok(identity)) = entry.file_name().strip_suffix(".session").map(str::parse) {
-            identities.push(identity);
-        }
-    }
+    let names = list_folder(&host.layout().facts())?;
+    // What is named otherwise is none of our sessions.
+    let identity = |name: &String| name.strip_suffix(".session")?.parse().ok();
+    let mut identities: Vec<_> = names.iter().filter_map(identity).collect();
     identities.sort();
     Ok(identities)
 }

@@ -19,7 +19,8 @@
 //!
 //! # Limitations
 //!
-//! Nothing is mended here yet: a damaged or vanished index is reported and left as it is.
+//! Nothing is mended here: a damaged or vanished index is reported and left as it is. What it can be taken
+//! back from is known one layer up, where folders and sessions are.
 //!
 //! # Example
 //!

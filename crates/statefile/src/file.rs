@@ -125,22 +125,23 @@ pub(crate) fn read_open(
     Ok(bytes)
 }
 
-/// The names in a folder, sorted; a folder that is not there is empty. Temporary files of a writer that
-/// is at work, or was cut off, are left out.
+/// The names in a folder, sorted; a folder that is not there is empty. Left out are the temporary files of a
+/// writer that is at work, or was cut off, and names that are not UTF-8, which are none of ours.
 ///
 /// # Errors
 ///
-/// [`ReadError::Io`] when it cannot be listed, also when a name in it is not UTF-8.
+/// [`ReadError::Io`] when it cannot be listed.
 pub fn list_folder(path: &Utf8Path) -> Result<Vec<String>, ReadError> {
     let refused = |source: io::Error| ReadError::Io { path: path.to_owned(), source };
-    let entries = match path.read_dir_utf8() {
+    let entries = match path.as_std_path().read_dir() {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(refused)?,
     };
     let mut names = Vec::new();
     for entry in entries {
-        let name = entry.map_err(refused)?.file_name().to_owned();
-        if !(name.starts_with('.') && name.ends_with(".tmp")) {
+        if let Ok(name) = entry.map_err(refused)?.file_name().into_string()
+            && !(name.starts_with('.') && name.ends_with(".tmp"))
+        {
             names.push(name);
         }
     }
