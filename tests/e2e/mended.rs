@@ -116,6 +116,34 @@ fn without_generations_the_profiles_tell_who_there_is() {
 }
 
 #[test]
+fn a_new_root_takes_nobody_from_the_folder_of_the_caller() {
+    let mut host = two_peers();
+    host.set("IAPEER_ROOT", host.path("other").to_str().unwrap());
+    let looked =
+        || crate::host::finish(host.command(crate::host::IAPEER, "list").current_dir(host.path("elsewhere")));
+    assert_eq!((looked().exit, looked().stdout.as_str()), (0, ""));
+    assert!(!host.path("other").exists());
+    // A root without an index, but with peers: as it is when it was copied without it.
+    fs::create_dir_all(host.path("other/peers")).unwrap();
+    fs::rename(host.root("peers/alpha"), host.path("other/peers/alpha")).unwrap();
+    let ran = looked();
+    assert!(ran.stdout.contains("alpha") && !ran.stdout.contains("beta"), "{ran:?}");
+    assert!(ran.stderr.contains("was not there; mended from the profiles in the peers' folders (1 peer)"));
+}
+
+#[test]
+fn who_was_removed_is_not_guessed() {
+    let host = two_peers();
+    host.ok("remove alpha");
+    fs::remove_dir_all(host.root("state/removed")).unwrap();
+    fs::write(host.root("state/removed"), "a file").unwrap();
+    fs::remove_file(host.root("peers-profiles.json")).unwrap();
+    let ran = host.ok("list");
+    assert!(ran.stdout.contains("beta") && !ran.stdout.contains("alpha"), "{ran:?}");
+    assert!(ran.stderr.contains("who was removed cannot be told"), "{ran:?}");
+}
+
+#[test]
 fn an_index_of_which_nothing_is_left() {
     let host = Host::new();
     fs::create_dir_all(host.path("root")).unwrap();

@@ -7,7 +7,9 @@ use iapeer_canary::{Canary, Places};
 use iapeer_registry::{Identity, Index, Peer, Personality, Registry};
 use iapeer_slot::Slot;
 pub(crate) use iapeer_statefile::with_causes;
-use iapeer_statefile::{BadEntry, Journal, Line, Lock, LockError, StateFault, Timestamp, Wait, ensure_dir};
+use iapeer_statefile::{
+    BadEntry, Journal, Line, Lock, LockError, Quarantine, StateFault, Timestamp, Wait, ensure_dir,
+};
 
 use crate::aside::set_damaged_facts_aside;
 use crate::recovery::read_index;
@@ -128,6 +130,11 @@ impl Host {
             personality: personality.clone(),
             known: peers.index.peers().iter().map(|p| p.facts.personality.clone()).collect(),
         })
+    }
+
+    /// Where what cannot be read is kept.
+    pub fn quarantine(&self) -> Quarantine {
+        Quarantine::in_folder(self.layout.quarantine())
     }
 
     /// What is in the slot.

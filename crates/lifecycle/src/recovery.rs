@@ -9,8 +9,8 @@
 use camino::Utf8PathBuf;
 use iapeer_registry::{Index, IndexFormat, Peer, profile_document};
 use iapeer_statefile::{
-    Breaker, Edit, Line, Lock, Quarantine, Reading, Rebuild, RecoverError, Recovered, Source, StateFault,
-    ensure_dir, list_folder, read_file,
+    Breaker, Edit, Line, Lock, Reading, Rebuild, RecoverError, Recovered, Source, StateFault, ensure_dir,
+    list_folder, read_file,
 };
 
 use crate::degraded::note_index;
@@ -44,7 +44,7 @@ fn read_or_mend(host: &Host) -> Result<Peers, StateFault> {
     }
     // Somebody may have mended it since.
     let Some(lost) = document.lost()? else { return document.usable(document.read()).map(peers) };
-    let sources = Sources::new(host);
+    let sources = Sources::new(host, lost.fault());
     let preview = lost.preview(&sources.order(begins_anew(lost.fault(), Breaker::Obeyed)));
     if preview.is_none() && lost.fault().is_none() {
         return Ok(peers((None, Vec::new())));
@@ -138,7 +138,7 @@ fn mend_lost(host: &Host, lock: &Lock, breaker: Breaker) -> Result<(), MendError
         // Whoever wants to use it is told the same by its own look.
         Ok(None) | Err(_) => return Ok(()),
     };
-    let sources = Sources::new(host);
+    let sources = Sources::new(host, lost.fault());
     let order = sources.order(begins_anew(lost.fault(), breaker));
     let recovered = lost.recover(lock, &order, &host.quarantine(), breaker)?;
     if let Some(index) = &recovered.value {
@@ -166,7 +166,9 @@ fn set_bad_entries_aside(
     bytes.push(b'\n');
     let before = index.peers().len();
     let folders = entries.iter().filter_map(|entry| Some(Utf8PathBuf::from(entry.get("cwd")?.as_str()?)));
-    register_again(&mut index, folders, &Sources::new(host).removals);
+    if let Some(removals) = Sources::new(host, None).removals {
+        register_again(&mut index, folders, &removals);
+    }
     let again = index.peers().len() - before;
     let name = path.file_name().expect("the index has a name");
     let put = host.quarantine().put(name, &bytes, breaker, now())?;
@@ -194,6 +196,7 @@ fn tell(host: &Host, index: &Index, recovered: &Recovered<Index>) {
     let from = recovered.from.join(", then ");
     let fault = recovered.fault.clone().unwrap_or_else(|| format!("{path} was not there"));
     let peers = index.peers().len();
+    let listed = if peers == 1 { "1 peer".to_owned() } else { format!("{peers} peers") };
     let line = Line::new(now(), "state-mended")
         .field("file", path)
         .field("fault", &fault)
@@ -208,7 +211,7 @@ fn tell(host: &Host, index: &Index, recovered: &Recovered<Index>) {
         .map_or_else(String::new, |to| format!("; what stood there is in {to}"));
     let came =
         if from.is_empty() { "nothing was left of it".to_owned() } else { format!("mended from {from}") };
-    host.aside(Warning::new(format!("{fault}; {came} ({peers} peers){kept}")).hint("iapeer verify"));
+    host.aside(Warning::new(format!("{fault}; {came} ({listed}){kept}")).hint("iapeer verify"));
 }
 
 fn log(host: &Host, line: &Line) {
@@ -234,16 +237,28 @@ enum Anew {
 
 /// What a lost index is taken back from.
 struct Sources<'a> {
-    removals: Removals,
+    /// Who was removed; `None` when that cannot be told.
+    removals: Option<Removals>,
     rebuild: Box<Rebuild<'a, Index>>,
 }
 
 impl<'a> Sources<'a> {
-    fn new(host: &'a Host) -> Sources<'a> {
-        // Marks that cannot be listed are in a state folder that cannot be read, and so is the rest of it.
-        let removals = Removals::read(host.layout()).unwrap_or_default();
+    fn new(host: &'a Host, fault: Option<&StateFault>) -> Sources<'a> {
+        // In a root that is new, nobody asked for the peer of the folder from which it is looked at.
+        let here = fault.and_then(|_| host.settings().current_folder.clone());
+        let removals = match Removals::read(host.layout()) {
+            Ok(removals) => Some(removals),
+            Err(e) => {
+                let message = "who was removed cannot be told, so nobody is registered again by profile";
+                host.aside(Warning::of(message, &e));
+                None
+            }
+        };
         let marks = removals.clone();
-        let rebuild = move |found: Option<Index>, bytes: Option<&[u8]>| rebuild(host, &marks, found, bytes);
+        let rebuild = move |found: Option<Index>, bytes: Option<&[u8]>| match &marks {
+            Some(removals) => rebuild(host, removals, found, bytes, here.clone()),
+            None => found,
+        };
         Sources { removals, rebuild: Box::new(rebuild) }
     }
 
@@ -262,7 +277,13 @@ impl<'a> Sources<'a> {
 }
 
 /// What there is of the index, without those who were removed and with everybody whose profile is found.
-fn rebuild(host: &Host, removals: &Removals, found: Option<Index>, damaged: Option<&[u8]>) -> Option<Index> {
+fn rebuild(
+    host: &Host,
+    removals: &Removals,
+    found: Option<Index>,
+    damaged: Option<&[u8]>,
+    here: Option<Utf8PathBuf>,
+) -> Option<Index> {
     let was_found = found.is_some();
     let mut index = found.unwrap_or_default();
     let gone: Vec<_> = index
@@ -280,7 +301,7 @@ fn rebuild(host: &Host, removals: &Removals, found: Option<Index>, damaged: Opti
         .chain(folders_of_peers(host))
         .chain(folders_of_sessions(host))
         .chain(damaged.map(folders_in).unwrap_or_default())
-        .chain(host.settings().current_folder.clone());
+        .chain(here);
     register_again(&mut index, folders, removals);
     (was_found || !index.peers().is_empty()).then_some(index)
 }
@@ -324,13 +345,6 @@ fn folders_in(bytes: &[u8]) -> Vec<Utf8PathBuf> {
         .filter_map(named)
         .filter(|folder: &Utf8PathBuf| folder.is_absolute())
         .collect()
-}
-
-impl Host {
-    /// Where what cannot be read is kept.
-    pub fn quarantine(&self) -> Quarantine {
-        Quarantine::in_folder(self.layout().quarantine())
-    }
 }
 
 #[cfg(test)]
