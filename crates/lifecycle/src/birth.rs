@@ -15,6 +15,7 @@ use iapeer_statefile::{
 use crate::host::{Host, Warning};
 use crate::native_memory::{Switch, trust_folder, turn_native_memory};
 use crate::provision::{Caller, Occasion, Provisioned, begin, due};
+use crate::rename::{Unfinished, none_unfinished};
 use crate::runtime::{Class, Runtime, RuntimeError};
 use crate::sweep::provider;
 
@@ -113,6 +114,9 @@ pub enum BirthError {
     /// The registry is locked.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// A rename is not finished.
+    #[error(transparent)]
+    Unfinished(#[from] Unfinished),
     /// Something could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -143,6 +147,7 @@ pub fn birth(host: &Host, wish: Wish, how: Birth) -> Result<Born, BirthError> {
     }
     ensure_dir(host.layout().root())?;
     let lock = host.registry().lock(&host.settings().caller)?;
+    none_unfinished(host)?;
     let mut undo = Undo::default();
     let edit = host.registry().edit(&lock)?;
     let index = edit.value().cloned().unwrap_or_default();
@@ -239,7 +244,10 @@ fn register(
 
     let document = profile_document(&cwd);
     let edit = document.edit(lock)?;
-    let profile = edit.value().cloned();
+    let profile = edit.value().cloned().map(|profile| match index.find_by_folder(&cwd) {
+        Some(known) => profile.completed_by(&known.facts),
+        None => profile,
+    });
     let personality = match (&wish.personality, &profile) {
         (Some(wanted), Some(profile)) if *wanted != profile.facts.personality => {
             return Err(BirthError::OtherProfile {
@@ -255,13 +263,18 @@ fn register(
     let runtime = match (&wish.runtime, &profile) {
         (Some(runtime), _) => runtime.clone(),
         (None, Some(profile)) => profile.facts.default_runtime().clone(),
-        (None, None) => Runtime::default_on(host.settings(), host.layout()),
+        (None, None) => match index.find_by_folder(&cwd) {
+            Some(known) => known.facts.default_runtime().clone(),
+            None => Runtime::default_on(host.settings(), host.layout()),
+        },
     };
 
-    let known = index.find(&personality).filter(|p| p.cwd == cwd).map(|p| p.facts.runtimes().to_vec());
-    let mut new = match &profile {
-        Some(profile) => profile.clone(),
-        None => Profile { facts: Facts::new(personality, runtime.clone()), other: serde_json::Map::new() },
+    let known = index.find(&personality).filter(|p| p.cwd == cwd).map(|p| p.facts.clone());
+    let mut new = match (&profile, &known) {
+        (Some(profile), _) => profile.clone(),
+        // A profile that was lost is made anew from what the index knows.
+        (None, Some(known)) => Profile::new(known.clone()),
+        (None, None) => Profile::new(Facts::new(personality, runtime.clone())),
     };
     new.facts.add_runtime(runtime);
     if !wish.description.is_empty() {
@@ -273,8 +286,8 @@ fn register(
     let peer = Peer::new(new.facts.clone(), cwd.clone());
     let before = index.clone();
     index.add(peer.clone())?;
-    let known = known.unwrap_or_default();
-    let new_runtimes: Vec<_> = new.facts.runtimes().iter().filter(|r| !known.contains(r)).cloned().collect();
+    let is_new = |runtime: &&RuntimeName| !known.as_ref().is_some_and(|k| k.runtimes().contains(runtime));
+    let new_runtimes: Vec<_> = new.facts.runtimes().iter().filter(is_new).cloned().collect();
     if index == before && profile.as_ref() == Some(&new) {
         return Ok(Registered::Unchanged { peer });
     }

@@ -4,6 +4,7 @@ use iapeer_registry::{Conflict, Peer, Personality, RuntimeName, profile_document
 use iapeer_statefile::{CommitError, LockError, StateFault};
 
 use crate::host::Host;
+use crate::rename::{Unfinished, none_unfinished};
 
 /// Why a peer was not changed. It is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,9 @@ pub enum ChangeError {
     /// The registry is locked.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// A rename is not finished.
+    #[error(transparent)]
+    Unfinished(#[from] Unfinished),
     /// It could not be written.
     #[error(transparent)]
     Commit(#[from] CommitError),
@@ -58,14 +62,15 @@ pub fn set_default_runtime(
     runtime: &RuntimeName,
 ) -> Result<bool, ChangeError> {
     let lock = host.registry().lock(&host.settings().caller)?;
+    none_unfinished(host)?;
     let edit = host.registry().edit(&lock)?;
     let mut index = edit.value().cloned().unwrap_or_default();
     let unknown = || ChangeError::Unknown { personality: personality.clone() };
-    let cwd = index.find(personality).ok_or_else(unknown)?.cwd.clone();
+    let Peer { facts: stored, cwd, .. } = index.find(personality).ok_or_else(unknown)?.clone();
     let document = profile_document(&cwd);
     let profile_edit = document.edit(&lock)?;
     let missing = || ChangeError::NoProfile { personality: personality.clone(), cwd: cwd.clone() };
-    let mut profile = profile_edit.value().cloned().ok_or_else(missing)?;
+    let mut profile = profile_edit.value().cloned().ok_or_else(missing)?.completed_by(&stored);
     if profile.facts.default_runtime() == runtime {
         return Ok(false);
     }

@@ -33,7 +33,12 @@ impl Layout {
 
     /// The default folder of a peer.
     pub fn peer_folder(&self, personality: &Personality) -> Utf8PathBuf {
-        self.root.join("peers").join(personality.as_str())
+        self.peer_folders().join(personality.as_str())
+    }
+
+    /// The folder of the default folders of peers.
+    pub fn peer_folders(&self) -> Utf8PathBuf {
+        self.root.join("peers")
     }
 
     /// What a user says about a runtime.
@@ -76,6 +81,11 @@ impl Layout {
         self.root.join("state/native-memory.lock")
     }
 
+    /// A rename that is under way.
+    pub fn rename_record(&self) -> Utf8PathBuf {
+        self.root.join("state/rename.json")
+    }
+
     /// Decisions.
     pub fn lifecycle_log(&self) -> Utf8PathBuf {
         self.root.join("logs/iapeer/lifecycle.log")
@@ -93,6 +103,11 @@ impl Layout {
 
     /// What the pane of an identity showed.
     pub fn pane_log(&self, identity: &Identity) -> Utf8PathBuf {
-        self.root.join("logs/lifecycle").join(format!("{identity}.log"))
+        self.pane_logs().join(format!("{identity}.log"))
+    }
+
+    /// What all panes showed.
+    pub fn pane_logs(&self) -> Utf8PathBuf {
+        self.root.join("logs/lifecycle")
     }
 }

@@ -1,7 +1,7 @@
 //! What happens when to the peers of a host.
 //!
 //! **What it is.** The verbs behind the command line, as functions of a [`Host`]: [`birth`], [`launch`],
-//! [`stop`], [`remove`], [`supervise_once`], [`deaths`], [`why`]. Each says what it did in a typed answer;
+//! [`stop`], [`rename`], [`remove`], [`verify`], [`supervise_once`], [`deaths`], [`why`]. Each says what it did in a typed answer;
 //! none prints.
 //!
 //! **What it is not.** It is no daemon, holds no state in memory between calls, and knows no file format
@@ -28,6 +28,9 @@
 //! *One wake at a time*: a kernel lock per identity is held by whatever starts, stops or buries a session,
 //! and by a removal until nothing of the peer is left. *One command of the provider at a time* for each
 //! peer: a lock of its own, for a provider may take longer than anybody should wait for a session.
+//!
+//! *A rename* is many writes that are one: a record of its steps stands from before the first to after the
+//! last. As long as it stands the registry is not changed, and [`finish_rename`] is the way forward.
 //!
 //! # Limitations
 //!
@@ -92,8 +95,10 @@ mod owed;
 mod plugin;
 mod provision;
 mod remove;
+mod rename;
 mod stop;
 mod sweep;
+mod verify;
 
 mod attend;
 mod deaths;
@@ -116,7 +121,9 @@ pub use pass::{Pass, record_what_is_owed, supervise_once};
 pub use plugin::PluginSweep;
 pub use provision::{Occasion, Provisioned};
 pub use remove::{IfLive, RemoveError, Removed, remove};
+pub use rename::{RenameError, Renamed, StepError, Unfinished, finish_rename, rename, unfinished_rename};
 pub use runtime::{Class, Runtime, RuntimeError};
 pub use settings::Settings;
 pub use stop::{StopError, Stopped, lift_stop, stop};
 pub use sweep::{Pace, Planned, SweepError, Swept, plan, retry, sweep};
+pub use verify::{Fixed, Mend, Verified, VerifyError, verify};

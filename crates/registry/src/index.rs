@@ -94,7 +94,8 @@ impl Index {
         self.peers.iter().find(|p| p.cwd == folder)
     }
 
-    /// Adds a peer, or takes on the facts of one that is there with the same name and folder.
+    /// Adds a peer, or takes on the facts of one that is there with the same name and folder; an empty
+    /// description does not wipe its old one, and of two words for one nature the old one stays.
     ///
     /// # Errors
     ///
@@ -112,11 +113,35 @@ impl Index {
         }
         if let Some(there) = same_name {
             peer.other.clone_from(&there.other);
+            peer.facts = peer.facts.in_place_of(&there.facts);
             let personality = peer.facts.personality.clone();
             self.remove(&personality);
         }
         let at = self.peers.partition_point(|p| p.facts.personality < peer.facts.personality);
         self.peers.insert(at, peer);
+        Ok(())
+    }
+
+    /// Gives the peer named `from` the name `to` and a folder; all else about it stays. Does nothing when
+    /// there is no such peer.
+    ///
+    /// # Errors
+    ///
+    /// [`Conflict`]; the index is unchanged then.
+    pub fn rename(
+        &mut self,
+        from: &Personality,
+        to: &Personality,
+        folder: &Utf8Path,
+    ) -> Result<(), Conflict> {
+        let Some(there) = self.find(from) else { return Ok(()) };
+        let mut peer = there.clone();
+        peer.facts.personality = to.clone();
+        peer.cwd = folder.to_owned();
+        let mut without = self.clone();
+        without.remove(from);
+        without.add(peer)?;
+        *self = without;
         Ok(())
     }
 

@@ -3,8 +3,10 @@
 mod deaths;
 mod memory;
 mod peers;
+mod rename;
 mod sessions;
 mod slot;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -26,11 +28,14 @@ type Done = Result<ExitCode, Stop>;
 /// Runs a verb.
 pub(crate) fn run(verb: Verb, caller: &str) -> Done {
     let host = Host::new(env::settings(caller)?);
+    rename::settle(&host, &verb)?;
     match verb {
         Verb::Init(args) => peers::init(&host, args),
         Verb::Create(args) => peers::create(&host, args),
         Verb::List(output) => peers::list(&host, &output),
         Verb::Show(args) => peers::show(&host, &args),
+        Verb::Rename(args) => rename::rename_verb(&host, &args),
+        Verb::Verify(args) => verify::verify_verb(&host, &args),
         Verb::Slot { verb: SlotVerb::Show(output) } => slot::show(&host, &output),
         Verb::Slot { verb: SlotVerb::Check(args) } => slot::check(&args),
         Verb::Slot { verb: SlotVerb::Schema } => slot::schema(),
@@ -76,6 +81,7 @@ fn one_peer(host: &Host, personality: &Personality) -> Result<Peer, CliError> {
                 close => error.hint(format!("did you mean {}?", close.join(" or "))),
             }
         }
+        FindError::Unfinished(e) => rename::unfinished(e),
         _ => CliError::of(Kind::Failed, &e),
     })
 }
@@ -131,6 +137,7 @@ fn fact_error(error: &FactError) -> CliError {
 fn find_error(error: &FindError) -> CliError {
     match error {
         FindError::State(_) => CliError::of(Kind::Damaged, error).hint("iapeer status"),
+        FindError::Unfinished(e) => rename::unfinished(e),
         _ => CliError::of(Kind::Failed, error).hint("iapeer list"),
     }
 }

@@ -255,6 +255,7 @@ pub(crate) fn status(host: &Host, output: &Output) -> Done {
         }
         Err(fault) => degradations.push(super::state_fault(host, fault).message),
     }
+    degradations.extend(super::rename::pending(host).map(|(message, hint)| format!("{message}; {hint}")));
     let owed = owed_work(host, &mut degradations);
     let slot = super::slot::state(host, &mut degradations);
     let (state, provider, version, heartbeat_age_secs) = slot;
