@@ -7,7 +7,7 @@ use crate::machine::{is_alive, murder, processes_of};
 use crate::sight::number;
 
 /// Starts all commands before it waits for the first.
-fn at_once(host: &Host, commands: &[&str]) -> Vec<Ran> {
+pub(crate) fn at_once(host: &Host, commands: &[&str]) -> Vec<Ran> {
     let run = |command: &&str| {
         let mut command = host.command(IAPEER, *command);
         std::thread::spawn(move || finish(&mut command))

@@ -1,8 +1,7 @@
 //! State that is damaged is left as it was: exit code 4, and what would mend it.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::host::Host;
 use crate::machine::{is_alive, murder};
@@ -27,17 +26,10 @@ fn host() -> Host {
     host
 }
 
-/// Every file under the root but the mark and the line that tell of it, once, with their folders.
-fn told_apart(host: &Host) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut files = host.files();
-    files.retain(|path, _| !path.starts_with(host.root("state")) && !path.starts_with(host.root("logs")));
-    files
-}
-
 /// Every command says that the index cannot be used and leaves everything as it is.
 #[track_caller]
 fn everything_stays(host: &Host, reason: &str) {
-    let before = told_apart(host);
+    let before = host.files_but_events();
     for command in COMMANDS {
         let ran = host.failure(4, command);
         assert!(
@@ -50,8 +42,8 @@ fn everything_stays(host: &Host, reason: &str) {
     assert_eq!(status.exit, 4);
     assert!(status.stdout.contains("peers-profiles.json"), "{status:?}");
     let changed: Vec<_> =
-        told_apart(host).into_iter().filter(|(path, bytes)| before.get(path) != Some(bytes)).collect();
-    assert_eq!((changed, told_apart(host).len()), (Vec::new(), before.len()));
+        host.files_but_events().into_iter().filter(|(path, bytes)| before.get(path) != Some(bytes)).collect();
+    assert_eq!((changed, host.files_but_events().len()), (Vec::new(), before.len()));
     assert_eq!(host.logged("lifecycle.log", &["ev=degraded id=registry "]).len(), 1, "one event an episode");
     assert_eq!(fs::read_dir(host.path("there")).unwrap().count(), 0);
 }

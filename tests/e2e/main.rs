@@ -20,7 +20,9 @@ mod sight;
 mod general;
 mod owed;
 mod peers;
+mod rename;
 mod sessions;
+mod verify;
 
 mod attach;
 mod deaths;
@@ -37,3 +39,4 @@ mod bad_state;
 
 mod at_once;
 mod cut_off;
+mod existing;

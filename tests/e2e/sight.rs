@@ -115,6 +115,13 @@ impl Host {
         files
     }
 
+    /// The same without the state folder and the logs, where it is told what was found wrong.
+    pub(crate) fn files_but_events(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut files = self.files();
+        files.retain(|path, _| !path.starts_with(self.root("state")) && !path.starts_with(self.root("logs")));
+        files
+    }
+
     /// Waits until nothing of this host runs any more.
     #[track_caller]
     pub(crate) fn is_quiet(&self) {

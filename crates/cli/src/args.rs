@@ -13,9 +13,7 @@ pub(crate) struct Cli {
 }
 
 /// The verbs of the contract that are not there yet, and what each will do.
-pub(crate) const PLANNED: [(&str, &str); 16] = [
-    ("rename", "give a peer another name"),
-    ("verify", "hold the profiles against the registry"),
+pub(crate) const PLANNED: [(&str, &str); 14] = [
     ("new", "begin a peer's session anew"),
     ("refresh", "begin anew at the next wake"),
     ("interrupt", "interrupt what a session is doing"),
@@ -44,6 +42,10 @@ pub(crate) enum Verb {
     Show(ShowArgs),
     /// Remove a peer from the host; its folder stays
     Remove(RemoveArgs),
+    /// Give a peer another name, and its folder where that has the old one
+    Rename(RenameArgs),
+    /// Hold the profiles against the registry
+    Verify(VerifyArgs),
     /// Look at the slot of the memory provider
     Slot {
         #[command(subcommand)]
@@ -148,6 +150,26 @@ pub(crate) struct RemoveArgs {
     /// Stop the peer first if it is live
     #[arg(long)]
     pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "The logs are history and keep the old name: `iapeer deaths --peer OLD`.")]
+pub(crate) struct RenameArgs {
+    /// Its name now
+    pub(crate) old: Personality,
+    /// Its name to be: a letter a-z, then up to 31 of a-z, 0-9 and -
+    pub(crate) new: Personality,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// Let the index take the facts of the profiles; no profile is changed, and no entry removed
+    #[arg(long)]
+    pub(crate) fix: bool,
     #[command(flatten)]
     pub(crate) output: Output,
 }

@@ -17,6 +17,7 @@ use crate::native_memory::{Switch, trust_folder, turn_native_memory};
 use crate::provision::{Caller, Occasion, Provisioned, begin, due};
 use crate::recovery::edit_index;
 use crate::removed::forget_removal;
+use crate::rename::{Unfinished, none_unfinished};
 use crate::runtime::{Class, Runtime, RuntimeError};
 use crate::sweep::provider;
 
@@ -115,6 +116,9 @@ pub enum BirthError {
     /// The registry is locked.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// A rename is not finished.
+    #[error(transparent)]
+    Unfinished(#[from] Unfinished),
     /// Something could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -145,6 +149,7 @@ pub fn birth(host: &Host, wish: Wish, how: Birth) -> Result<Born, BirthError> {
     }
     ensure_dir(host.layout().root())?;
     let lock = host.registry().lock(&host.settings().caller)?;
+    none_unfinished(host)?;
     let mut undo = Undo::default();
     let edit = edit_index(host, &lock)?;
     let index = edit.value().cloned().unwrap_or_default();
@@ -183,8 +188,8 @@ pub fn birth(host: &Host, wish: Wish, how: Birth) -> Result<Born, BirthError> {
     Ok(Born { peer, news: true, outcomes, warnings })
 }
 
-/// Keeps a generation of the profile, now that the birth is not taken back any more.
-fn keep_profile(host: &Host, peer: &Peer, warnings: &mut Vec<Warning>) {
+/// Keeps a generation of a profile, once what was done to it is not taken back any more.
+pub(crate) fn keep_profile(host: &Host, peer: &Peer, warnings: &mut Vec<Warning>) {
     let backups = host.registry().profile_backups(&peer.facts.personality);
     let kept = match read_file(&profile_path(&peer.cwd), u64::MAX) {
         Ok(Some(bytes)) => backups.keep(&bytes, now()).map_err(|e| with_causes(&e)),
@@ -257,7 +262,10 @@ fn register(
     let cwd = real_folder(&wanted)?;
 
     let document = profile_document(&cwd);
-    let profile = document.usable(document.read())?.0;
+    let profile = document.usable(document.read())?.0.map(|profile| match index.find_by_folder(&cwd) {
+        Some(known) => profile.completed_by(&known.facts),
+        None => profile,
+    });
     let personality = match (&wish.personality, &profile) {
         (Some(wanted), Some(profile)) if *wanted != profile.facts.personality => {
             return Err(BirthError::OtherProfile {
@@ -273,13 +281,18 @@ fn register(
     let runtime = match (&wish.runtime, &profile) {
         (Some(runtime), _) => runtime.clone(),
         (None, Some(profile)) => profile.facts.default_runtime().clone(),
-        (None, None) => Runtime::default_on(host.settings(), host.layout()),
+        (None, None) => match index.find_by_folder(&cwd) {
+            Some(known) => known.facts.default_runtime().clone(),
+            None => Runtime::default_on(host.settings(), host.layout()),
+        },
     };
 
-    let known = index.find(&personality).filter(|p| p.cwd == cwd).map(|p| p.facts.runtimes().to_vec());
-    let mut new = match &profile {
-        Some(profile) => profile.clone(),
-        None => Profile { facts: Facts::new(personality, runtime.clone()), other: serde_json::Map::new() },
+    let known = index.find(&personality).filter(|p| p.cwd == cwd).map(|p| p.facts.clone());
+    let mut new = match (&profile, &known) {
+        (Some(profile), _) => profile.clone(),
+        // A profile that was lost is made anew from what the index knows.
+        (None, Some(known)) => Profile::new(known.clone()),
+        (None, None) => Profile::new(Facts::new(personality, runtime.clone())),
     };
     new.facts.add_runtime(runtime);
     if !wish.description.is_empty() {
@@ -291,8 +304,8 @@ fn register(
     let peer = Peer::new(new.facts.clone(), cwd.clone());
     let before = index.clone();
     index.add(peer.clone())?;
-    let known = known.unwrap_or_default();
-    let new_runtimes: Vec<_> = new.facts.runtimes().iter().filter(|r| !known.contains(r)).cloned().collect();
+    let is_new = |runtime: &&RuntimeName| !known.as_ref().is_some_and(|k| k.runtimes().contains(runtime));
+    let new_runtimes: Vec<_> = new.facts.runtimes().iter().filter(is_new).cloned().collect();
     if index == before && profile.as_ref() == Some(&new) {
         return Ok(Registered::Unchanged { peer });
     }

@@ -5,6 +5,7 @@ use iapeer_statefile::{CommitError, LockError, StateFault};
 
 use crate::host::Host;
 use crate::recovery::edit_index;
+use crate::rename::{Unfinished, none_unfinished};
 
 /// Why a peer was not changed. It is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,9 @@ pub enum ChangeError {
     /// The registry is locked.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// A rename is not finished.
+    #[error(transparent)]
+    Unfinished(#[from] Unfinished),
     /// It could not be written.
     #[error(transparent)]
     Commit(#[from] CommitError),
@@ -59,14 +63,15 @@ pub fn set_default_runtime(
     runtime: &RuntimeName,
 ) -> Result<bool, ChangeError> {
     let lock = host.registry().lock(&host.settings().caller)?;
+    none_unfinished(host)?;
     let edit = edit_index(host, &lock)?;
     let mut index = edit.value().cloned().unwrap_or_default();
     let unknown = || ChangeError::Unknown { personality: personality.clone() };
-    let cwd = index.find(personality).ok_or_else(unknown)?.cwd.clone();
+    let Peer { facts: stored, cwd, .. } = index.find(personality).ok_or_else(unknown)?.clone();
     let document = host.registry().profile(&cwd, personality);
     let profile_edit = document.edit(&lock)?;
     let missing = || ChangeError::NoProfile { personality: personality.clone(), cwd: cwd.clone() };
-    let mut profile = profile_edit.value().cloned().ok_or_else(missing)?;
+    let mut profile = profile_edit.value().cloned().ok_or_else(missing)?.completed_by(&stored);
     if profile.facts.default_runtime() == runtime {
         return Ok(false);
     }

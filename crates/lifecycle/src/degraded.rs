@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::host::{Host, Peers, Warning, now, with_causes};
 use crate::observe::{Observed, Status, observe_peer};
 use crate::owed::owed;
+use crate::rename::{Unfinished, none_unfinished};
 
 /// Something that is wrong, and stays so until somebody mends it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -53,6 +54,7 @@ pub fn survey(host: &Host, peers: Result<&Peers, &StateFault>) -> Survey {
         of_profile(host, peer, all);
         survey.observed.push(observed);
     }
+    of_rename(host, all);
     of_owed_work(host, all);
     of_slot(host, all);
     survey
@@ -155,6 +157,19 @@ fn restore(host: &Host, peer: &Peer) -> String {
     match host.registry().profile_backups(name).list() {
         Ok(generations) if !generations.is_empty() => format!("iapeer restore profiles/{name}"),
         _ => format!("iapeer init {}", peer.cwd),
+    }
+}
+
+fn of_rename(host: &Host, all: &mut Vec<Degradation>) {
+    match none_unfinished(host) {
+        Ok(()) => {}
+        Err(e) => {
+            let remedy = match &e {
+                Unfinished::Rename { from, to } => format!("iapeer rename {from} {to}"),
+                _ => "iapeer doctor".to_owned(),
+            };
+            all.push(Degradation::new("rename", with_causes(&e), remedy));
+        }
     }
 }
 

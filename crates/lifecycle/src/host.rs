@@ -13,6 +13,7 @@ use iapeer_statefile::{
 
 use crate::aside::set_damaged_facts_aside;
 use crate::recovery::read_index;
+use crate::rename::{Unfinished, unfinished_rename};
 use crate::{Layout, Settings};
 
 /// A host. Making one touches nothing.
@@ -72,6 +73,9 @@ pub enum FindError {
         /// All names, for a suggestion.
         known: Vec<Personality>,
     },
+    /// It is being renamed, so that its facts may stand under either name.
+    #[error(transparent)]
+    Unfinished(#[from] Unfinished),
     /// The index cannot be used.
     #[error(transparent)]
     State(#[from] StateFault),
@@ -125,6 +129,12 @@ impl Host {
     ///
     /// [`FindError`].
     pub fn peer(&self, personality: &Personality) -> Result<Peer, FindError> {
+        // Which peer a damaged record is about nobody can tell; whoever wants to change something is told.
+        if let Ok(Some((from, to))) = unfinished_rename(self)
+            && (*personality == from || *personality == to)
+        {
+            return Err(Unfinished::Rename { from, to }.into());
+        }
         let peers = self.peers()?;
         peers.index.find(personality).cloned().ok_or_else(|| FindError::Unknown {
             personality: personality.clone(),

@@ -101,6 +101,11 @@ impl Layout {
         self.root.join("state/native-memory.lock")
     }
 
+    /// A rename that is under way.
+    pub fn rename_record(&self) -> Utf8PathBuf {
+        self.root.join("state/rename.json")
+    }
+
     /// Decisions.
     pub fn lifecycle_log(&self) -> Utf8PathBuf {
         self.root.join("logs/iapeer/lifecycle.log")
@@ -118,7 +123,12 @@ impl Layout {
 
     /// What the pane of an identity showed.
     pub fn pane_log(&self, identity: &Identity) -> Utf8PathBuf {
-        self.root.join("logs/lifecycle").join(format!("{identity}.log"))
+        self.pane_logs().join(format!("{identity}.log"))
+    }
+
+    /// What all panes showed.
+    pub fn pane_logs(&self) -> Utf8PathBuf {
+        self.root.join("logs/lifecycle")
     }
 }
 

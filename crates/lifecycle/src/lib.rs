@@ -1,7 +1,7 @@
 //! What happens when to the peers of a host.
 //!
 //! **What it is.** The verbs behind the command line, as functions of a [`Host`]: [`birth`], [`launch`],
-//! [`stop`], [`remove`], [`supervise_once`], [`deaths`], [`why`]. Each says what it did in a typed answer;
+//! [`stop`], [`rename`], [`remove`], [`verify`], [`supervise_once`], [`deaths`], [`why`]. Each says what it did in a typed answer;
 //! none prints.
 //!
 //! **What it is not.** It is no daemon, holds no state in memory between calls, and knows no file format
@@ -32,6 +32,9 @@
 //! *Nothing is lost*: an index that is damaged or gone is mended by the first call that needs it
 //! ([`Host::peers`]), from its generations and from the profiles, and told as an aside ([`Host::asides`]).
 //! What is wrong and stays so is found by [`survey`], and is one event per episode ([`note_episodes`]).
+//!
+//! *A rename* is many writes that are one: a record of its steps stands from before the first to after the
+//! last. As long as it stands the registry is not changed, and [`finish_rename`] is the way forward.
 //!
 //! # Limitations
 //!
@@ -103,8 +106,10 @@ mod owed;
 mod plugin;
 mod provision;
 mod remove;
+mod rename;
 mod stop;
 mod sweep;
+mod verify;
 
 mod attend;
 mod deaths;
@@ -129,8 +134,10 @@ pub use plugin::PluginSweep;
 pub use provision::{Occasion, Provisioned};
 pub use recovery::{MendError, mend_index};
 pub use remove::{IfLive, RemoveError, Removed, remove};
+pub use rename::{RenameError, Renamed, StepError, Unfinished, finish_rename, rename, unfinished_rename};
 pub use restore::{Kept, RestoreError, Restored, kept, restore};
 pub use runtime::{Class, Runtime, RuntimeError};
 pub use settings::Settings;
 pub use stop::{StopError, Stopped, lift_stop, stop};
 pub use sweep::{Pace, Planned, SweepError, Swept, plan, retry, sweep};
+pub use verify::{Fixed, Mend, Verified, VerifyError, verify};

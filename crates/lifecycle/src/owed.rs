@@ -132,6 +132,7 @@ impl Owed {
         Ok(load(&self.path(layout))?.is_none_or(|there| there.runs.last() == self.runs.last()))
     }
 
+    /// Where it is written down.
     pub(crate) fn path(&self, layout: &Layout) -> Utf8PathBuf {
         let kind = match self.occasion {
             Occasion::SessionEnded => "notify",
@@ -160,7 +161,8 @@ pub fn owed(layout: &Layout) -> Result<(Vec<Owed>, Vec<OwedError>), OwedError> {
     Ok((all, bad))
 }
 
-fn load(path: &Utf8PathBuf) -> Result<Option<Owed>, OwedError> {
+/// One record, if it is there.
+pub(crate) fn load(path: &Utf8PathBuf) -> Result<Option<Owed>, OwedError> {
     let Some(bytes) = read_file(path, LIMIT)? else { return Ok(None) };
     let damaged = |e: serde_json::Error| OwedError::Damaged { path: path.clone(), reason: e.to_string() };
     serde_json::from_slice(&bytes).map(Some).map_err(damaged)

@@ -9,6 +9,7 @@ use crate::observe::{Status, identities, observe};
 use crate::provision::{Caller, Occasion, Provisioned, begin, due};
 use crate::recovery::edit_index;
 use crate::removed::remember_removal;
+use crate::rename::{Unfinished, none_unfinished};
 use crate::stop::{StopError, stop_locked};
 use crate::sweep::provider;
 
@@ -58,6 +59,9 @@ pub enum RemoveError {
         /// The peer.
         personality: Personality,
     },
+    /// A rename is not finished.
+    #[error(transparent)]
+    Unfinished(#[from] Unfinished),
     /// It could not be stopped.
     #[error(transparent)]
     Stop(#[from] StopError),
@@ -97,6 +101,7 @@ pub fn remove(host: &Host, peer: &Peer, if_live: IfLive) -> Result<Removed, Remo
     }
     let personality = &peer.facts.personality;
     let lock = host.registry().lock(&host.settings().caller)?;
+    none_unfinished(host)?;
     let edit = edit_index(host, &lock)?;
     let mut index = edit.value().cloned().unwrap_or_default();
     if index.remove(personality).is_none() {
@@ -117,7 +122,7 @@ pub fn remove(host: &Host, peer: &Peer, if_live: IfLive) -> Result<Removed, Remo
         if let Err(e) = canary.purge(&identity.to_string()) {
             warnings.push(Warning::of("state of a witness is left", &e));
         }
-        if let Err(e) = purge_facts(host, &identity) {
+        if let Err(e) = purge_facts(host, &identity, |_| true) {
             warnings.push(Warning::of("state is left", &e));
         }
         let line =
@@ -149,8 +154,13 @@ fn take_memory(host: &Host, peer: &Peer, warnings: &mut Vec<Warning>) -> Vec<Pro
     outcomes
 }
 
-/// Removes every fact of exactly this identity, so that a namesake begins without a past.
-fn purge_facts(host: &Host, identity: &Identity) -> Result<(), CanaryError> {
+/// Removes every fact of exactly this identity that is `wanted`, by the name of its file, so that a
+/// namesake begins without a past.
+pub(crate) fn purge_facts(
+    host: &Host,
+    identity: &Identity,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<(), CanaryError> {
     let folder = host.layout().facts();
     // A dot in front is that of a temporary file whose writer was cut off.
     let prefixes = [format!("{identity}."), format!(".{identity}.")];
@@ -162,6 +172,7 @@ fn purge_facts(host: &Host, identity: &Identity) -> Result<(), CanaryError> {
     let removed: Result<(), WriteError> = entries
         .filter_map(Result::ok)
         .filter(|entry| prefixes.iter().any(|prefix| entry.file_name().starts_with(prefix)))
+        .filter(|entry| wanted(entry.file_name()))
         .try_for_each(|entry| remove_file(entry.path()).map(drop));
     Ok(removed?)
 }

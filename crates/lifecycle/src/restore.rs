@@ -9,6 +9,7 @@ use iapeer_statefile::{
 
 use crate::host::{Host, Warning, now};
 use crate::removed::Removals;
+use crate::rename::{Unfinished, none_unfinished};
 
 /// A state file and its generations.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +85,9 @@ pub enum RestoreError {
     /// The index cannot be used to find the file.
     #[error(transparent)]
     State(#[from] StateFault),
+    /// A rename is not finished.
+    #[error(transparent)]
+    Unfinished(#[from] Unfinished),
     /// Somebody else holds the registry.
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -131,6 +135,7 @@ pub fn restore(host: &Host, file: &str, number: Option<u64>) -> Result<Restored,
         return Err(RestoreError::UnknownFile { file: file.to_owned(), known });
     };
     let lock = host.registry().lock(&host.settings().caller)?;
+    none_unfinished(host)?;
     let restored = match found.name.strip_prefix(PROFILES) {
         None => restore_index(host, &lock, found, number)?,
         Some(name) => {

@@ -134,6 +134,7 @@ mod tests {
 
     use std::os::unix::process::{CommandExt, ExitStatusExt};
     use std::process::{Child, Command};
+    use std::time::Duration;
 
     use rustix::process::kill_process;
 
@@ -169,8 +170,20 @@ mod tests {
         let since = Instant::now();
         let (leader, stray, stranger) = (sleeper(&run), sleeper(&run), sleeper(&unique_name()));
         let family = Family::new(Pid::from_child(&leader), &run, since);
-        let seen: Vec<u32> = family.look().expect("there is a /proc").iter().map(|it| it.pid).collect();
-        assert_eq!(seen, [leader.id(), stray.id()]);
+        // A process has its environment a moment after `exec` let its parent go on.
+        let deadline = since + Duration::from_secs(60);
+        let seen = || {
+            let mut seen: Vec<u32> =
+                family.look().expect("there is a /proc").iter().map(|it| it.pid).collect();
+            seen.sort_unstable();
+            seen
+        };
+        let mut family_members = [leader.id(), stray.id()];
+        family_members.sort_unstable();
+        while seen() != family_members {
+            assert!(Instant::now() < deadline, "not the family: {:?}", seen());
+            std::thread::sleep(Duration::from_millis(5));
+        }
 
         family.signal_stray(Pid::from_child(&stranger), Signal::KILL);
         kill_process(Pid::from_child(&stranger), Signal::TERM).expect("it runs");

@@ -129,6 +129,18 @@ impl Facts {
         has
     }
 
+    /// The facts that take the place of stored ones. An empty description never wipes a stored one, nor does
+    /// one that is too long; and of two words for one nature the stored one stays as it was found.
+    pub(crate) fn in_place_of(mut self, stored: &Facts) -> Facts {
+        if self.description.is_empty() || self.description.chars().count() > DESCRIPTION_MAX {
+            self.description.clone_from(&stored.description);
+        }
+        if self.intelligence.nature() == stored.intelligence.nature() {
+            self.intelligence.clone_from(&stored.intelligence);
+        }
+        self
+    }
+
     /// Takes the facts out of a JSON object and leaves what we do not know.
     ///
     /// `default_runtime` wins over its old name `runtime`; one of the two, or `runtimes`, must be there.

@@ -97,7 +97,7 @@ impl Index {
     }
 
     /// Adds a peer, or takes on the facts of one that is there with the same name and folder; an empty
-    /// description says nothing.
+    /// description does not wipe its old one, and of two words for one nature the old one stays.
     ///
     /// # Errors
     ///
@@ -115,9 +115,7 @@ impl Index {
         }
         if let Some(there) = same_name {
             peer.other.clone_from(&there.other);
-            if peer.facts.description.is_empty() {
-                peer.facts.description.clone_from(&there.facts.description);
-            }
+            peer.facts = peer.facts.in_place_of(&there.facts);
             let personality = peer.facts.personality.clone();
             self.remove(&personality);
         }
@@ -136,6 +134,29 @@ impl Index {
     #[must_use = "they are nowhere else once the index is written"]
     pub fn take_unreadable(&mut self) -> Vec<Value> {
         std::mem::take(&mut self.unreadable)
+    }
+
+    /// Gives the peer named `from` the name `to` and a folder; all else about it stays. Does nothing when
+    /// there is no such peer.
+    ///
+    /// # Errors
+    ///
+    /// [`Conflict`]; the index is unchanged then.
+    pub fn rename(
+        &mut self,
+        from: &Personality,
+        to: &Personality,
+        folder: &Utf8Path,
+    ) -> Result<(), Conflict> {
+        let Some(there) = self.find(from) else { return Ok(()) };
+        let mut peer = there.clone();
+        peer.facts.personality = to.clone();
+        peer.cwd = folder.to_owned();
+        let mut without = self.clone();
+        without.remove(from);
+        without.add(peer)?;
+        *self = without;
+        Ok(())
     }
 
     /// Removes the peer of this name, if it is there.

@@ -17,6 +17,9 @@
 //! Name and folder are one to one: [`Index::add`] refuses a name that another folder has and a folder
 //! that another name has.
 //!
+//! [`judge`] holds the profiles against what a profile must be, and the index against the profiles. On a
+//! difference the profile wins; what it does not say is no difference.
+//!
 //! # Limitations
 //!
 //! Nothing is mended here: a damaged or vanished index is reported and left as it is. What it can be taken
@@ -47,8 +50,10 @@ mod facts;
 mod index;
 mod names;
 mod profile;
+mod verify;
 
 pub use facts::{DESCRIPTION_MAX, Facts, Intelligence, Nature};
 pub use index::{Conflict, Index, IndexFormat, Peer, Registry};
 pub use names::{Identity, NameError, Personality, RuntimeName};
 pub use profile::{Profile, ProfileFormat, profile_document, profile_path};
+pub use verify::{Difference, Judged, ProfileFinding, Sight, Stray, Verdict, judge, projected};

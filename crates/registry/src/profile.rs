@@ -13,7 +13,33 @@ pub struct Profile {
     pub facts: Facts,
     /// Everything else, as it was found: `initial_prompt`, `wake_policy`, and what others put there.
     pub other: Map<String, Value>,
+    /// The facts that the file left out; what stands for them here is a default.
+    unsaid: Vec<&'static str>,
 }
+
+impl Profile {
+    /// A profile of these facts and nothing else.
+    pub fn new(facts: Facts) -> Profile {
+        Profile { facts, other: Map::new(), unsaid: Vec::new() }
+    }
+
+    /// The profile with what it leaves out taken from the index: a file of an older form says less than
+    /// the index knows, and a default must not take the place of a fact.
+    #[must_use = "this returns the completed profile"]
+    pub fn completed_by(mut self, stored: &Facts) -> Profile {
+        for key in &self.unsaid {
+            match *key {
+                "description" => self.facts.description.clone_from(&stored.description),
+                "intelligence" => self.facts.intelligence.clone_from(&stored.intelligence),
+                _ => self.facts.interfaces.clone_from(&stored.interfaces),
+            }
+        }
+        self
+    }
+}
+
+/// The facts that a profile may leave out without saying that they are empty.
+const MAY_BE_UNSAID: [&str; 3] = ["description", "intelligence", "interfaces"];
 
 /// Where the profile of the peer in `folder` is.
 pub fn profile_path(folder: &Utf8Path) -> Utf8PathBuf {
@@ -34,8 +60,10 @@ impl Format for ProfileFormat {
 
     fn parse(&self, bytes: &[u8]) -> Result<Parsed<Profile>, Fault> {
         let mut other: Map<String, Value> = serde_json::from_slice(bytes).map_err(|e| Fault::syntax(&e))?;
+        let mut unsaid = MAY_BE_UNSAID.to_vec();
+        unsaid.retain(|key| other.get(*key).is_none_or(Value::is_null));
         let facts = Facts::take(&mut other).map_err(|p| Fault::shape(p.reason))?;
-        Ok(Parsed::whole(Profile { facts, other }))
+        Ok(Parsed::whole(Profile { facts, other, unsaid }))
     }
 
     fn render(&self, profile: &Profile) -> Vec<u8> {

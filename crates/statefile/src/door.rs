@@ -43,6 +43,17 @@ pub enum WriteError {
         /// Bytes of the line.
         len: usize,
     },
+    /// It could not be moved.
+    #[error("cannot move {from} to {to}")]
+    Move {
+        /// What was to be moved.
+        from: Utf8PathBuf,
+        /// Where to.
+        to: Utf8PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
     /// The operating system refused.
     #[error("cannot {action} {path}")]
     Io {

@@ -5,7 +5,8 @@ use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{CWD, Mode, OFlags, RenameFlags, rename, renameat_with};
+use rustix::io::Errno;
 
 use crate::door::{self, WriteError};
 use crate::step::{self, Deed};
@@ -263,6 +264,35 @@ pub fn rename_file(from: &Utf8Path, to: &Utf8Path) -> Result<(), WriteError> {
         .map_err(WriteError::io("rename", from))
 }
 
+/// Moves a file or a folder to a name that is free, on the same file system, and makes both folders
+/// durable. Nothing is ever replaced.
+///
+/// # Errors
+///
+/// [`WriteError`]; an error about a sync comes after the move, every other one instead of it.
+pub fn move_path(from: &Utf8Path, to: &Utf8Path) -> Result<(), WriteError> {
+    door::check(from)?;
+    door::check(to)?;
+    let failed =
+        |errno: Errno| WriteError::Move { from: from.to_owned(), to: to.to_owned(), source: errno.into() };
+    let before = step::before(Deed::Rename, from);
+    before.map_err(|e| WriteError::Move { from: from.to_owned(), to: to.to_owned(), source: e })?;
+    rename_to_free_name(from, to).map_err(failed)?;
+    sync_folder(from)?;
+    sync_folder(to)
+}
+
+/// [`remove_file`], and makes the folder durable.
+///
+/// # Errors
+///
+/// [`WriteError`]; an error about the sync comes after the removal.
+pub fn remove_file_durably(path: &Utf8Path) -> Result<Removal, WriteError> {
+    let removal = remove_file(path)?;
+    sync_folder(path)?;
+    Ok(removal)
+}
+
 /// Makes a folder, 0700, with the parents that are missing.
 ///
 /// # Errors
@@ -321,6 +351,19 @@ pub fn remove_dir_if_empty(path: &Utf8Path) -> Result<Removal, WriteError> {
             Ok(Removal::WasAbsent)
         }
         Err(e) => Err(WriteError::io("remove the folder", path)(e)),
+    }
+}
+
+fn rename_to_free_name(from: &Utf8Path, to: &Utf8Path) -> Result<(), Errno> {
+    let (from, to) = (from.as_std_path(), to.as_std_path());
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // Not every file system knows the flag; there, whoever takes the name in between may lose it.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => match to.symlink_metadata() {
+            Ok(_) => Err(Errno::EXIST),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => rename(from, to),
+            Err(e) => Err(Errno::from_io_error(&e).unwrap_or(Errno::IO)),
+        },
+        other => other,
     }
 }
 

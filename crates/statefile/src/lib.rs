@@ -108,8 +108,9 @@ pub use document::{
 };
 pub use door::{WriteError, forbid_writes_under};
 pub use file::{
-    Creation, ReadError, Removal, claim_file, create_file, ensure_dir, list_folder, make_dir, read_file,
-    remove_dir_if_empty, remove_file, rename_file, replace_file, rewrite_file,
+    Creation, ReadError, Removal, claim_file, create_file, ensure_dir, list_folder, make_dir, move_path,
+    read_file, remove_dir_if_empty, remove_file, remove_file_durably, rename_file, replace_file,
+    rewrite_file,
 };
 pub use jiff::Timestamp;
 pub use journal::{Journal, JournalRead};

@@ -243,6 +243,36 @@ fn the_seven_readings_and_the_right_to_write() {
 }
 
 #[test]
+fn a_move_replaces_nothing_and_follows_no_link() {
+    let f = folder();
+    ensure_dir(&f.join("full/deep")).unwrap();
+    std::fs::write(f.join("full/deep/file"), "kept").unwrap();
+    ensure_dir(&f.join("empty")).unwrap();
+    std::fs::write(f.join("file"), "a file").unwrap();
+    symlink("nowhere", f.join("link")).unwrap();
+    for (from, to) in [
+        ("full", "empty"),
+        ("full", "file"),
+        ("file", "full/deep/file"),
+        ("file", "link"),
+        ("link", "new"),
+        ("no", "new"),
+    ] {
+        let refused = move_path(&f.join(from), &f.join(to));
+        assert!(refused.is_err(), "{from} to {to}");
+        assert!(!f.join("new").exists());
+    }
+    let into_itself = move_path(&f.join("full"), &f.join("full/deep/full"));
+    assert!(matches!(into_itself, Err(WriteError::Move { .. })), "{into_itself:?}");
+    move_path(&f.join("full"), &f.join("moved")).unwrap();
+    move_path(&f.join("file"), &f.join("moved/file")).unwrap();
+    assert_eq!(names(&f), ["empty", "link", "moved"]);
+    assert_eq!(std::fs::read(f.join("moved/deep/file")).unwrap(), b"kept");
+    assert!(matches!(remove_file_durably(&f.join("moved/file")), Ok(Removal::Removed)));
+    assert!(matches!(remove_file_durably(&f.join("moved/file")), Ok(Removal::WasAbsent)));
+}
+
+#[test]
 fn a_forbidden_folder_is_refused_by_every_detour() {
     // The switch is process-wide, so the folder is one that no other test uses.
     let f = folder();
@@ -256,6 +286,8 @@ fn a_forbidden_folder_is_refused_by_every_detour() {
     {
         assert!(matches!(replace_file(&path, b"x"), Err(WriteError::Forbidden { .. })), "{path}");
         assert!(matches!(remove_file(&path), Err(WriteError::Forbidden { .. })), "{path}");
+        let moved = [move_path(&path, &f.join("new")), move_path(&f.join("new"), &path)];
+        assert!(moved.iter().all(|m| matches!(m, Err(WriteError::Forbidden { .. }))), "{path}");
         assert!(matches!(ensure_dir(&path.join("y")), Err(WriteError::Forbidden { .. })), "{path}");
         assert!(Lock::acquire(&path, Wait::Try, "t").is_err(), "{path}");
         assert!(Journal::new(path.clone()).append(&Line::new(Timestamp::now(), "e")).is_err(), "{path}");

@@ -135,6 +135,7 @@ fn restore_error(host: &Host, error: &RestoreError) -> CliError {
             CliError::of(Kind::Damaged, error).hint("mend its permissions or its kind; nothing was changed")
         }
         RestoreError::State(fault) => state_fault(host, fault),
+        RestoreError::Unfinished(e) => super::rename::unfinished(e),
         RestoreError::Lock(e) => locked(e),
         _ => CliError::of(Kind::Failed, error),
     }

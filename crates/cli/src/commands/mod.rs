@@ -4,8 +4,10 @@ mod backup;
 mod deaths;
 mod memory;
 mod peers;
+mod rename;
 mod sessions;
 mod slot;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -27,7 +29,7 @@ type Done = Result<ExitCode, Stop>;
 /// Runs a verb.
 pub(crate) fn run(verb: Verb, caller: &str) -> Done {
     let host = Host::new(env::settings(caller)?);
-    let done = dispatch(&host, verb);
+    let done = rename::settle(&host, &verb).map_err(Stop::from).and_then(|()| dispatch(&host, verb));
     out::warnings(&host.asides());
     done
 }
@@ -38,6 +40,8 @@ fn dispatch(host: &Host, verb: Verb) -> Done {
         Verb::Create(args) => peers::create(host, args),
         Verb::List(output) => peers::list(host, &output),
         Verb::Show(args) => peers::show(host, &args),
+        Verb::Rename(args) => rename::rename_verb(host, &args),
+        Verb::Verify(args) => verify::verify_verb(host, &args),
         Verb::Slot { verb: SlotVerb::Show(output) } => slot::show(host, &output),
         Verb::Slot { verb: SlotVerb::Check(args) } => slot::check(&args),
         Verb::Slot { verb: SlotVerb::Schema } => slot::schema(),
@@ -85,6 +89,7 @@ fn one_peer(host: &Host, personality: &Personality) -> Result<Peer, CliError> {
                 close => error.hint(format!("did you mean {}?", close.join(" or "))),
             }
         }
+        FindError::Unfinished(e) => rename::unfinished(e),
         _ => CliError::of(Kind::Failed, &e),
     })
 }
@@ -140,6 +145,7 @@ fn fact_error(error: &FactError) -> CliError {
 fn find_error(error: &FindError) -> CliError {
     match error {
         FindError::State(_) => CliError::of(Kind::Damaged, error).hint("iapeer status"),
+        FindError::Unfinished(e) => rename::unfinished(e),
         _ => CliError::of(Kind::Failed, error).hint("iapeer list"),
     }
 }

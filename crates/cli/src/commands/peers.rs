@@ -12,6 +12,7 @@ use iapeer_statefile::CommitError;
 use serde::Serialize;
 
 use super::deaths::{journal_error, last_death};
+use super::rename::unfinished;
 use super::{Done, UNCLEAR, all_peers, locked, one_peer, state_fault, stop_error, write_error};
 use crate::args::{CreateArgs, InitArgs, Output, PeerArgs, RemoveArgs, RuntimeArgs, ShowArgs};
 use crate::env::absolute;
@@ -88,6 +89,7 @@ fn birth_error(host: &Host, error: &BirthError) -> CliError {
     match error {
         BirthError::State(fault) => state_fault(host, fault),
         BirthError::Lock(e) => locked(e),
+        BirthError::Unfinished(e) => unfinished(e),
         BirthError::Name(NameError::Underivable { .. }) => {
             cli.hint("name it yourself: iapeer init DIR --name NAME")
         }
@@ -128,6 +130,7 @@ pub(crate) fn default_runtime(host: &Host, args: &RuntimeArgs) -> Done {
             ChangeError::NoProfile { cwd, .. } => cli.hint(format!("iapeer init {cwd}")),
             ChangeError::State(fault) => state_fault(host, fault),
             ChangeError::Lock(e) => locked(e),
+            ChangeError::Unfinished(e) => unfinished(e),
             _ => cli,
         }
     })?;
@@ -262,6 +265,7 @@ pub(crate) fn remove_verb(host: &Host, args: &RemoveArgs) -> Done {
         RemoveError::Unknown { .. } => CliError::of(Kind::Refused, &e).hint(UNCLEAR),
         RemoveError::State(fault) => state_fault(host, fault),
         RemoveError::Lock(e) => locked(e),
+        RemoveError::Unfinished(e) => unfinished(e),
         RemoveError::Stop(e) => stop_error(e),
         _ => CliError::of(Kind::Failed, &e),
     })?;
