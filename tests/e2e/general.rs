@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use crate::host::{Host, IAPEER, finish};
 
-const VERBS: [&str; 18] = [
+const VERBS: [&str; 20] = [
     "init",
     "create",
     "list",
@@ -21,6 +21,8 @@ const VERBS: [&str; 18] = [
     "stop",
     "start",
     "status",
+    "doctor",
+    "preflight",
     "supervise",
     "deaths",
     "why",
@@ -83,7 +85,7 @@ fn verbs_that_are_not_there_yet_say_so() {
         let ran = host.failure(1, [verb, "some", "--thing"]);
         assert!(ran.stderr.contains(&format!("`iapeer {verb}` is not there yet")), "{ran:?}");
     }
-    host.fails("not-there-yet", 1, &["doctor", "rename alpha beta", "supervise"]);
+    host.fails("not-there-yet", 1, &["top", "rename alpha beta", "supervise"]);
 }
 
 #[test]

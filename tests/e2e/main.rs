@@ -31,6 +31,11 @@ mod memory;
 mod provider;
 mod slot_check;
 
+mod doctor;
+mod doctor_faults;
+mod doctor_fix;
+mod life;
+
 mod bad_input;
 mod bad_state;
 

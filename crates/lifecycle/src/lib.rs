@@ -1,7 +1,8 @@
 //! What happens when to the peers of a host.
 //!
 //! **What it is.** The verbs behind the command line, as functions of a [`Host`]: [`birth`], [`launch`],
-//! [`stop`], [`remove`], [`supervise_once`], [`deaths`], [`why`]. Each says what it did in a typed answer;
+//! [`stop`], [`remove`], [`supervise_once`], [`deaths`], [`why`],
+//! [`doctor`](fn@doctor). Each says what it did in a typed answer;
 //! none prints.
 //!
 //! **What it is not.** It is no daemon, holds no state in memory between calls, and knows no file format
@@ -72,6 +73,7 @@
 
 #![forbid(unsafe_code)]
 
+mod declared;
 mod host;
 mod layout;
 mod settings;
@@ -97,6 +99,7 @@ mod sweep;
 
 mod attend;
 mod deaths;
+mod doctor;
 mod pass;
 
 pub use attend::{AttendError, Attended};
@@ -104,6 +107,8 @@ pub use birth::{Birth, BirthError, Born, Wish, birth};
 pub use change::{ChangeError, set_default_runtime};
 pub use deaths::{Confidence, Evidence, Happening, Why, cause_word, deaths, forensics, why};
 pub use decide::{Death, FreshCause, Refusal};
+pub use declared::{DECLARED, Declared, Owner, declared};
+pub use doctor::{Checked, Finding, Grade, Group, Mend, MendError, Report, Scope, Verdict, doctor, mend};
 pub use end::EndError;
 pub use facts::{FactError, ProcessId, Session};
 pub use host::{FindError, Host, Peers, Warning};

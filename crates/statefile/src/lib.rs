@@ -21,7 +21,8 @@
 //! temporary file beside the target, syncs it, renames it over the target and syncs the folder.
 //!
 //! *Locks* are kernel locks (`flock(2)` through the standard library) on files that are never deleted;
-//! what stands in a lock file is for people and says who holds it.
+//! what stands in a lock file is for people and says who holds it. [`HeldLocks`] tells who holds one without
+//! taking it.
 //!
 //! *Journals* append each line with one `write(2)` to a file opened with `O_APPEND`, so that writers in
 //! several processes do not mix; a torn tail is closed by the next writer and counted by readers.
@@ -74,6 +75,7 @@ mod causes;
 mod document;
 mod door;
 mod file;
+mod held;
 mod journal;
 mod lock;
 mod logfmt;
@@ -86,8 +88,9 @@ pub use document::{
 pub use door::{WriteError, forbid_writes_under};
 pub use file::{
     Creation, ReadError, Removal, claim_file, create_file, ensure_dir, make_dir, read_file,
-    remove_dir_if_empty, remove_file, rename_file, replace_file, rewrite_file,
+    remove_dir_if_empty, remove_file, rename_file, replace_file, restrict_mode, rewrite_file,
 };
+pub use held::{HeldLocks, Holder};
 pub use jiff::Timestamp;
 pub use journal::{Journal, JournalRead};
 pub use lock::{Lock, LockError, Wait};

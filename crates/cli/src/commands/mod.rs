@@ -1,6 +1,7 @@
 //! One module per group of verbs: what was typed becomes a call of the core, its answer becomes output.
 
 mod deaths;
+mod doctor;
 mod memory;
 mod peers;
 mod sessions;
@@ -47,6 +48,8 @@ pub(crate) fn run(verb: Verb, caller: &str) -> Done {
         Verb::Stop(args) => sessions::stop_verb(&host, &args),
         Verb::Start(args) => sessions::start(&host, &args),
         Verb::Status(output) => sessions::status(&host, &output),
+        Verb::Doctor(args) => doctor::doctor_verb(&host, &args),
+        Verb::Preflight(output) => doctor::preflight(&host, &output),
         Verb::Supervise(args) => sessions::supervise(&host, &args),
         Verb::Deaths(args) => deaths::list(&host, &args),
         Verb::Why(args) => deaths::why_verb(&host, &args),
