@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use crate::host::{Host, IAPEER, finish};
 
-const VERBS: [&str; 20] = [
+const VERBS: [&str; 22] = [
     "init",
     "create",
     "list",
@@ -23,6 +23,8 @@ const VERBS: [&str; 20] = [
     "stop",
     "start",
     "status",
+    "doctor",
+    "preflight",
     "supervise",
     "deaths",
     "why",
@@ -85,7 +87,7 @@ fn verbs_that_are_not_there_yet_say_so() {
         let ran = host.failure(1, [verb, "some", "--thing"]);
         assert!(ran.stderr.contains(&format!("`iapeer {verb}` is not there yet")), "{ran:?}");
     }
-    host.fails("not-there-yet", 1, &["doctor", "refresh alpha", "supervise"]);
+    host.fails("not-there-yet", 1, &["top", "refresh alpha", "supervise"]);
 }
 
 #[test]

@@ -34,6 +34,11 @@ mod mended;
 mod provider;
 mod slot_check;
 
+mod doctor;
+mod doctor_faults;
+mod doctor_fix;
+mod life;
+
 mod bad_input;
 mod bad_state;
 

@@ -122,6 +122,14 @@ impl Host {
         files
     }
 
+    /// The lock files under the root.
+    pub(crate) fn locks(&self) -> Vec<PathBuf> {
+        let folders = ["", "state", "state/lifecycle", "state/canary", "state/provision", "logs/iapeer"];
+        let entries = folders.iter().filter_map(|folder| fs::read_dir(self.root(folder)).ok()).flatten();
+        let is_lock = |path: &PathBuf| path.to_string_lossy().ends_with(".lock");
+        entries.map(|entry| entry.unwrap().path()).filter(is_lock).collect()
+    }
+
     /// Waits until nothing of this host runs any more.
     #[track_caller]
     pub(crate) fn is_quiet(&self) {

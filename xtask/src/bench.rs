@@ -1,4 +1,4 @@
-//! What the provider's commands cost, each figure beside what it is measured against, in the same run.
+//! What the provider's commands and `doctor` cost, each figure beside what it is measured against, in the same run.
 //! A bench prints and judges nothing: it fails only when something does not work.
 
 use std::fs;
@@ -14,17 +14,17 @@ use crate::run::cargo_aloud;
 
 const PEERS: usize = 100;
 const JOBS: usize = 16;
+const RUNS: usize = 15;
 
 pub(crate) fn bench(arguments: &[String]) -> Result<(), Findings> {
     crate::no_arguments(arguments)?;
     let spawn =
         || cargo_aloud(&["bench", "--quiet", "--package", "iapeer-provision-exec", "--bench", "spawn"]);
-    spawn().and_then(|()| sweep()).map_err(|finding| vec![finding])
+    spawn().and_then(|()| with_peers()).map_err(|finding| vec![finding])
 }
 
-/// `memory-plugin on --all` over many peers with a provider that takes a second, beside the time that so
-/// many seconds take, `JOBS` at a time.
-fn sweep() -> Result<(), String> {
+/// A host with many peers, on which the rest is measured.
+fn with_peers() -> Result<(), String> {
     cargo_aloud(&["build", "--quiet", "--release", "--package", "iapeer"])?;
     let program = repository::workspace()?.target.join("release/iapeer");
     let folder = tempfile::tempdir().map_err(|e| format!("cannot make a temporary folder: {e}"))?;
@@ -43,12 +43,45 @@ fn sweep() -> Result<(), String> {
     for n in 0..PEERS {
         iapeer(&["create", &format!("p{n}"), "--runtime", "shell"])?;
     }
+    doctor(&iapeer)?;
+    sweep(&root, &iapeer)
+}
+
+/// `doctor` over many peers, beside the time of a program that does nothing.
+fn doctor(iapeer: &impl Fn(&[&str]) -> Result<(), String>) -> Result<(), String> {
+    let empty = || cmd("true", [""; 0]).run().map(drop).map_err(|e| format!("true: {e}"));
+    let (whole, nothing) = (median(|| iapeer(&["doctor"]))?, median(empty)?);
+    println!("doctor, {PEERS} peers, median of {RUNS} runs");
+    println!(
+        "  {:.1} ms, {:.1} times the {:.1} ms of an empty program",
+        whole * 1000.0,
+        whole / nothing,
+        nothing * 1000.0
+    );
+    Ok(())
+}
+
+/// The middle one of the times that so many runs took, in seconds.
+fn median(mut run: impl FnMut() -> Result<(), String>) -> Result<f64, String> {
+    let mut times = Vec::new();
+    for _ in 0..RUNS {
+        let start = Instant::now();
+        run()?;
+        times.push(start.elapsed().as_secs_f64());
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times[RUNS / 2])
+}
+
+/// `memory-plugin on --all` over many peers with a provider that takes a second, beside the time that so
+/// many seconds take, `JOBS` at a time.
+fn sweep(root: &Path, iapeer: &impl Fn(&[&str]) -> Result<(), String>) -> Result<(), String> {
     println!("memory-plugin on --all --jobs {JOBS}, {PEERS} peers");
     for (what, script, rounds) in [
         ("a provider that takes 1 s", "sleep 1", PEERS.div_ceil(JOBS)),
         ("a provider that takes no time", ":", 0),
     ] {
-        take_slot(&root, script)?;
+        take_slot(root, script)?;
         let start = Instant::now();
         iapeer(&["memory-plugin", "on", "--all", "--jobs", &JOBS.to_string()])?;
         let seconds = start.elapsed().as_secs_f64();

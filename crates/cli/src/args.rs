@@ -13,13 +13,11 @@ pub(crate) struct Cli {
 }
 
 /// The verbs of the contract that are not there yet, and what each will do.
-pub(crate) const PLANNED: [(&str, &str); 14] = [
+pub(crate) const PLANNED: [(&str, &str); 12] = [
     ("new", "begin a peer's session anew"),
     ("refresh", "begin anew at the next wake"),
     ("interrupt", "interrupt what a session is doing"),
     ("compact", "let a session compact its context"),
-    ("doctor", "look for what is wrong on this host"),
-    ("preflight", "the part of doctor that supervise runs first"),
     ("service", "let the host's service manager run the supervisor"),
     ("logs", "the logs of a peer as one timeline"),
     ("selftest", "prove on this host that deaths are recorded"),
@@ -82,6 +80,10 @@ pub(crate) enum Verb {
     Start(SessionArgs),
     /// Show what runs, what sleeps, and what is wrong
     Status(Output),
+    /// Look for what is wrong on this host, and say what mends it
+    Doctor(DoctorArgs),
+    /// Make the part of doctor's checks that a supervisor cannot do without
+    Preflight(Output),
     /// Look after all sessions once: notice deaths, count them, find their causes
     Supervise(SuperviseArgs),
     /// List the deaths of sessions and of their tmux servers
@@ -310,6 +312,18 @@ pub(crate) struct AttachArgs {
     pub(crate) peer: Personality,
     /// The runtime [default: the peer's default]
     pub(crate) runtime: Option<RuntimeName>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Mend what is provably iapeer's, then look again
+    #[arg(long)]
+    pub(crate) fix: bool,
+    /// Only say what --fix would do
+    #[arg(long, requires = "fix")]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 #[derive(Debug, Args)]

@@ -40,3 +40,37 @@ pub(crate) fn one_line(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join(" ")
 }
+
+/// A text in lines of at most `width` characters, broken where there are blanks; a word that is longer has
+/// a line of its own.
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn lines_are_broken_at_blanks_only() {
+        for (text, lines) in [
+            ("", vec![""]),
+            ("one two", vec!["one two"]),
+            ("one two three", vec!["one two", "three"]),
+            ("/a/long/word at", vec!["/a/long/word", "at"]),
+            ("an /a/long/word", vec!["an", "/a/long/word"]),
+        ] {
+            assert_eq!(wrapped(text, 8), lines, "{text}");
+        }
+    }
+}

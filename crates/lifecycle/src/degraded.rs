@@ -140,11 +140,13 @@ fn of_profile(host: &Host, peer: &Peer, all: &mut Vec<Degradation>) {
     let document = profile_document(&peer.cwd);
     let fault = match document.read() {
         Reading::Fresh if peer.cwd.is_dir() => {
-            Some((format!("{} is gone", profile_path(&peer.cwd)), restore(host, peer)))
+            Some((format!("{} is gone", profile_path(&peer.cwd)), profile_remedy(host, peer)))
         }
         // A folder that is gone is told where it is needed; it may be on a disk that is not there now.
         Reading::Fresh => None,
-        reading => document.usable(reading).err().map(|fault| (with_causes(&fault), restore(host, peer))),
+        reading => {
+            document.usable(reading).err().map(|fault| (with_causes(&fault), profile_remedy(host, peer)))
+        }
     };
     if let Some((what, remedy)) = fault {
         all.push(Degradation::new(format!("profile-{name}"), what, remedy));
@@ -152,7 +154,7 @@ fn of_profile(host: &Host, peer: &Peer, all: &mut Vec<Degradation>) {
 }
 
 /// What brings a profile back.
-fn restore(host: &Host, peer: &Peer) -> String {
+pub(crate) fn profile_remedy(host: &Host, peer: &Peer) -> String {
     let name = &peer.facts.personality;
     match host.registry().profile_backups(name).list() {
         Ok(generations) if !generations.is_empty() => format!("iapeer restore profiles/{name}"),

@@ -43,7 +43,7 @@ impl Layout {
 
     /// What a user says about a runtime.
     pub fn runtime_file(&self, runtime: &RuntimeName) -> Utf8PathBuf {
-        self.root.join("runtimes").join(runtime.as_str()).join("runtime.json")
+        self.runtimes().join(runtime.as_str()).join("runtime.json")
     }
 
     /// The socket of an identity's server.
@@ -121,14 +121,26 @@ impl Layout {
         self.root.join("logs/iapeer/server-deaths")
     }
 
+    /// The folders in which we write. Each is made when it is needed first.
+    pub fn folders(&self) -> Vec<Utf8PathBuf> {
+        let below = ["peers", "state/lifecycle", "state/canary", "state/provision", "logs/iapeer"];
+        let below = below.iter().map(|name| self.root.join(name));
+        below.chain([self.pane_logs(), self.sock_dir.clone()]).collect()
+    }
+
+    /// What users say about runtimes.
+    pub fn runtimes(&self) -> Utf8PathBuf {
+        self.root.join("runtimes")
+    }
+
+    /// What the panes showed.
+    pub fn pane_logs(&self) -> Utf8PathBuf {
+        self.root.join("logs/lifecycle")
+    }
+
     /// What the pane of an identity showed.
     pub fn pane_log(&self, identity: &Identity) -> Utf8PathBuf {
         self.pane_logs().join(format!("{identity}.log"))
-    }
-
-    /// What all panes showed.
-    pub fn pane_logs(&self) -> Utf8PathBuf {
-        self.root.join("logs/lifecycle")
     }
 }
 

@@ -1,7 +1,8 @@
 //! What happens when to the peers of a host.
 //!
 //! **What it is.** The verbs behind the command line, as functions of a [`Host`]: [`birth`], [`launch`],
-//! [`stop`], [`rename`], [`remove`], [`verify`], [`supervise_once`], [`deaths`], [`why`]. Each says what it did in a typed answer;
+//! [`stop`], [`rename`], [`remove`], [`verify`], [`supervise_once`], [`deaths`], [`why`],
+//! [`doctor`](fn@doctor). Each says what it did in a typed answer;
 //! none prints.
 //!
 //! **What it is not.** It is no daemon, holds no state in memory between calls, and knows no file format
@@ -81,6 +82,7 @@
 #![forbid(unsafe_code)]
 
 mod aside;
+mod declared;
 mod degraded;
 mod host;
 mod layout;
@@ -113,6 +115,7 @@ mod verify;
 
 mod attend;
 mod deaths;
+mod doctor;
 mod pass;
 
 pub use attend::{AttendError, Attended};
@@ -120,7 +123,9 @@ pub use birth::{Birth, BirthError, Born, Wish, birth};
 pub use change::{ChangeError, set_default_runtime};
 pub use deaths::{Confidence, Evidence, Happening, Why, cause_word, deaths, forensics, why};
 pub use decide::{Death, FreshCause, Refusal};
+pub use declared::{DECLARED, Declared, Owner, declared};
 pub use degraded::{Degradation, Survey, note_episodes, survey};
+pub use doctor::{Checked, Finding, Grade, Group, Mend, MendError, Report, Scope, Verdict, doctor, mend};
 pub use end::EndError;
 pub use facts::{FactError, ProcessId, Session};
 pub use host::{FindError, Host, Peers, Warning};
@@ -132,7 +137,7 @@ pub use owed::{Owed, OwedError, owed};
 pub use pass::{Pass, record_what_is_owed, supervise_once};
 pub use plugin::PluginSweep;
 pub use provision::{Occasion, Provisioned};
-pub use recovery::{MendError, mend_index};
+pub use recovery::{MendIndexError, mend_index};
 pub use remove::{IfLive, RemoveError, Removed, remove};
 pub use rename::{RenameError, Renamed, StepError, Unfinished, finish_rename, rename, unfinished_rename};
 pub use restore::{Kept, RestoreError, Restored, kept, restore};
@@ -140,4 +145,4 @@ pub use runtime::{Class, Runtime, RuntimeError};
 pub use settings::Settings;
 pub use stop::{StopError, Stopped, lift_stop, stop};
 pub use sweep::{Pace, Planned, SweepError, Swept, plan, retry, sweep};
-pub use verify::{Fixed, Mend, Verified, VerifyError, verify};
+pub use verify::{Fixed, IfDifferent, Verified, VerifyError, verify};

@@ -70,7 +70,7 @@ fn read_or_mend(host: &Host) -> Result<Peers, StateFault> {
 pub(crate) fn edit_index<'a>(host: &'a Host, lock: &'a Lock) -> Result<Edit<'a, IndexFormat>, StateFault> {
     match mend_lost(host, lock, Breaker::Obeyed) {
         // Without anything left of it, what is wrong with it is all that there is to say.
-        Ok(()) | Err(MendError::Recover(RecoverError::NothingLeft { .. })) => {}
+        Ok(()) | Err(MendIndexError::Recover(RecoverError::NothingLeft { .. })) => {}
         Err(e) => host.aside(Warning::of("it was not mended", &e).hint("iapeer doctor --fix")),
     }
     let edit = host.registry().edit(lock)?;
@@ -90,7 +90,7 @@ pub(crate) fn edit_index<'a>(host: &'a Host, lock: &'a Lock) -> Result<Edit<'a, 
 /// Why the index was not mended. It is as it was.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum MendError {
+pub enum MendIndexError {
     /// It cannot be told what there is.
     #[error(transparent)]
     State(#[from] StateFault),
@@ -116,8 +116,8 @@ pub enum MendError {
 ///
 /// # Errors
 ///
-/// [`MendError`].
-pub fn mend_index(host: &Host) -> Result<(), MendError> {
+/// [`MendIndexError`].
+pub fn mend_index(host: &Host) -> Result<(), MendIndexError> {
     ensure_dir(host.layout().root())?;
     let lock = host.registry().lock(&host.settings().caller)?;
     mend_lost(host, &lock, Breaker::Overruled)?;
@@ -131,7 +131,7 @@ fn lock(host: &Host) -> Result<Lock, String> {
 }
 
 /// Takes a lost index back. The caller holds its lock.
-fn mend_lost(host: &Host, lock: &Lock, breaker: Breaker) -> Result<(), MendError> {
+fn mend_lost(host: &Host, lock: &Lock, breaker: Breaker) -> Result<(), MendIndexError> {
     let document = host.registry().document();
     let lost = match document.lost() {
         Ok(Some(lost)) => lost,
@@ -152,7 +152,7 @@ fn set_bad_entries_aside(
     host: &Host,
     edit: Edit<'_, IndexFormat>,
     breaker: Breaker,
-) -> Result<(), MendError> {
+) -> Result<(), MendIndexError> {
     let path = host.registry().path();
     let mut index = edit.value().cloned().unwrap_or_default();
     let bad = edit.bad().to_vec();

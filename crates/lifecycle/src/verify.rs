@@ -1,20 +1,21 @@
 //! Holding the profiles and the index against each other, and taking the index from the profiles again.
 
-use camino::Utf8PathBuf;
 use iapeer_registry::{
     Conflict, Difference, Index, Judged, Peer, Personality, Sight, Stray, Verdict, judge, projected,
 };
-use iapeer_statefile::{BadEntry, CommitError, Line, LockError, StateFault};
+use iapeer_statefile::{BadEntry, CommitError, Line, LockError, ReadError, StateFault, list_folder};
 
 use crate::host::{Host, Warning, now};
+use crate::recovery::edit_index;
+use crate::removed::Removals;
 use crate::rename::{Unfinished, none_unfinished};
 
-/// Whether differences are only told.
+/// What to do about differences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mend {
-    /// They are.
-    LookOnly,
-    /// The index takes the facts of the profiles.
+pub enum IfDifferent {
+    /// Tell them.
+    Tell,
+    /// Let the index take the facts of the profiles, and set aside the entries that cannot be used.
     Project,
 }
 
@@ -54,15 +55,9 @@ pub enum VerifyError {
     /// The index cannot be used.
     #[error(transparent)]
     State(#[from] StateFault),
-    /// The folder of the peers cannot be listed.
-    #[error("cannot list {path}")]
-    List {
-        /// The folder.
-        path: Utf8PathBuf,
-        /// Why not.
-        #[source]
-        source: std::io::Error,
-    },
+    /// A folder cannot be listed.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// The registry is locked.
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -83,19 +78,20 @@ pub enum VerifyError {
 /// # Errors
 ///
 /// [`VerifyError`]; the index is as it was then.
-pub fn verify(host: &Host, mend: Mend) -> Result<Verified, VerifyError> {
+pub fn verify(host: &Host, then: IfDifferent) -> Result<Verified, VerifyError> {
     let (index, bad) = host.registry().read()?;
     let found = look(host, &index, &bad)?.verdict;
     // Where there is nothing to mend no lock is taken, and not even its file is made.
-    let fact = |difference: &Difference| matches!(difference, Difference::Fact { .. });
-    if mend == Mend::LookOnly || !found.differences.iter().any(fact) {
+    let ours =
+        |difference: &Difference| matches!(difference, Difference::Fact { .. } | Difference::BadEntry(_));
+    if then == IfDifferent::Tell || !found.differences.iter().any(ours) {
         let Verdict { profiles, differences } = found;
         return Ok(Verified { profiles, differences, ..Verified::default() });
     }
 
     let lock = host.registry().lock(&host.settings().caller)?;
     none_unfinished(host)?;
-    let edit = host.registry().edit(&lock)?;
+    let edit = edit_index(host, &lock)?;
     let mut index = edit.value().cloned().unwrap_or_default();
     let bad = edit.bad().to_vec();
     let Look { verdict: before, sights } = look(host, &index, &bad)?;
@@ -130,23 +126,15 @@ struct Look {
 
 fn look(host: &Host, index: &Index, bad: &[BadEntry]) -> Result<Look, VerifyError> {
     let sights: Vec<_> = index.peers().iter().map(|peer| Sight::of(&peer.cwd)).collect();
-    let mut folders = Vec::new();
     let path = host.layout().peer_folders();
-    let failed = |source| VerifyError::List { path: path.clone(), source };
-    match path.read_dir_utf8() {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-        entries => {
-            for entry in entries.map_err(failed)? {
-                match entry {
-                    // A name that is not UTF-8 is none of ours.
-                    Err(e) if e.kind() == std::io::ErrorKind::InvalidData => {}
-                    entry => folders.push(entry.map_err(failed)?.into_path()),
-                }
-            }
-        }
-    }
-    folders.sort();
-    let strays: Vec<_> = folders.iter().filter_map(|folder| Stray::of(folder, index)).collect();
+    let folders: Vec<_> = list_folder(&path)?.iter().map(|name| path.join(name)).collect();
+    let removals = Removals::read(host.layout())?;
+    // The profile of a peer that was removed stays in its folder, and that is no difference.
+    let was_removed = |stray: &Stray| {
+        stray.personality.as_ref().is_some_and(|personality| removals.has(personality, &stray.folder))
+    };
+    let strays = folders.iter().filter_map(|folder| Stray::of(folder, index));
+    let strays: Vec<_> = strays.filter(|stray| !was_removed(stray)).collect();
     Ok(Look { verdict: judge(index, bad, &sights, &strays), sights })
 }
 

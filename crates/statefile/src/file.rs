@@ -337,6 +337,27 @@ pub fn make_dir(path: &Utf8Path) -> Result<Creation, WriteError> {
     }
 }
 
+/// Takes every access of the group and of others from a file or folder; what its owner may do stays. A
+/// symbolic link is refused, and so is what is neither a file nor a folder.
+///
+/// # Errors
+///
+/// [`WriteError`]; the mode is as it was then.
+pub fn restrict_mode(path: &Utf8Path) -> Result<(), WriteError> {
+    door::check(path)?;
+    let refused = || WriteError::io("restrict the access to", path);
+    let found = path.symlink_metadata().map_err(refused())?.file_type();
+    if !found.is_file() && !found.is_dir() {
+        let (found, wanted) = (kind(found), "a regular file or a folder");
+        return Err(WriteError::WrongKind { path: path.to_owned(), found, wanted });
+    }
+    // What was opened is what is changed, whatever takes its place meanwhile.
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let file = rustix::fs::open(path.as_std_path(), flags, Mode::empty()).map_err(|e| refused()(e.into()))?;
+    let mode = rustix::fs::fstat(&file).map_err(|e| refused()(e.into()))?.st_mode;
+    rustix::fs::fchmod(&file, Mode::from_raw_mode(mode) & Mode::RWXU).map_err(|e| refused()(e.into()))
+}
+
 /// Removes a folder when nothing is in it; says [`Removal::WasAbsent`] when it stays or never was.
 ///
 /// # Errors

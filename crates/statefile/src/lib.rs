@@ -30,7 +30,8 @@
 //! open, write, sync, rename, link and removal, and look at what the next one finds.
 //!
 //! *Locks* are kernel locks (`flock(2)` through the standard library) on files that are never deleted;
-//! what stands in a lock file is for people and says who holds it.
+//! what stands in a lock file is for people and says who holds it. [`HeldLocks`] tells who holds one without
+//! taking it.
 //!
 //! *Journals* append each line with one `write(2)` to a file opened with `O_APPEND`, so that writers in
 //! several processes do not mix; a torn tail is closed by the next writer and counted by readers.
@@ -90,6 +91,7 @@ mod door;
 mod step;
 
 mod file;
+mod held;
 mod lock;
 
 mod backup;
@@ -110,8 +112,9 @@ pub use door::{WriteError, forbid_writes_under};
 pub use file::{
     Creation, ReadError, Removal, claim_file, create_file, ensure_dir, list_folder, make_dir, move_path,
     read_file, remove_dir_if_empty, remove_file, remove_file_durably, rename_file, replace_file,
-    rewrite_file,
+    restrict_mode, rewrite_file,
 };
+pub use held::{HeldLocks, Holder};
 pub use jiff::Timestamp;
 pub use journal::{Journal, JournalRead};
 pub use lock::{Lock, LockError, Wait};

@@ -295,3 +295,46 @@ fn a_forbidden_folder_is_refused_by_every_detour() {
     assert_eq!(std::fs::read(home.join("kept")).unwrap(), b"kept");
     replace_file(&f.join("beside"), b"x").unwrap();
 }
+
+#[test]
+fn the_access_of_others_is_taken_from_files_and_folders_only() {
+    let f = folder();
+    let mode = |name: &str| f.join(name).symlink_metadata().unwrap().permissions().mode() & 0o777;
+    std::fs::write(f.join("file"), "x").unwrap();
+    std::fs::create_dir(f.join("folder")).unwrap();
+    symlink("file", f.join("link")).unwrap();
+    for (name, before, after) in
+        [("file", 0o666, 0o600), ("file", 0o640, 0o600), ("file", 0o555, 0o500), ("folder", 0o755, 0o700)]
+    {
+        std::fs::set_permissions(f.join(name), std::fs::Permissions::from_mode(before)).unwrap();
+        restrict_mode(&f.join(name)).unwrap();
+        assert_eq!(mode(name), after, "{name} {before:o}");
+    }
+    std::fs::set_permissions(f.join("file"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(matches!(restrict_mode(&f.join("link")), Err(WriteError::SymbolicLink { .. })));
+    assert_eq!(mode("file"), 0o644, "the link was followed");
+    let _socket = std::os::unix::net::UnixListener::bind(f.join("socket")).unwrap();
+    assert!(matches!(restrict_mode(&f.join("socket")), Err(WriteError::WrongKind { .. })));
+    assert!(matches!(restrict_mode(&f.join("nothing")), Err(WriteError::Io { .. })));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_holder_of_a_lock_is_told_without_taking_it() {
+    let f = folder();
+    let (path, other) = (f.join("a.lock"), f.join("b.lock"));
+    let holder = |path: &Utf8Path| HeldLocks::read().unwrap().expect("Linux tells").holder(path).unwrap();
+    assert_eq!(holder(&path), None);
+    assert!(!path.exists(), "the look made the file");
+    drop(Lock::acquire(&other, Wait::Try, "somebody").unwrap());
+
+    let lock = Lock::acquire(&path, Wait::Try, "a test").unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let held = holder(&path).expect("it is held");
+    assert_eq!((held.pid, held.by.as_deref()), (std::process::id(), Some("a test")));
+    assert!(held.since.unwrap().parse::<Timestamp>().is_ok());
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    assert_eq!(holder(&other), None, "it was let go");
+    drop(lock);
+    assert_eq!(holder(&path), None);
+}

@@ -76,7 +76,7 @@ mod client;
 pub use error::TmuxError;
 pub use probe::{Probe, probe};
 pub use program::Tmux;
-pub use server::{DEADLINE, Server};
+pub use server::{DEADLINE, SOCKET_LIMIT, Server};
 pub use session::{NewSession, Pane, Session};
 pub use spec::SessionSpec;
 pub use version::Version;

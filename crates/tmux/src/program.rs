@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use iapeer_provision_exec::Run;
 
@@ -23,12 +24,21 @@ impl Tmux {
     ///
     /// [`TmuxError::NotFound`], and those of [`Tmux::at`] for the first program that is found.
     pub fn find(search_path: &OsStr) -> Result<Self, TmuxError> {
+        Self::find_within(search_path, DEADLINE)
+    }
+
+    /// Like [`Tmux::find`], for who cannot wait that long for the version.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tmux::find`].
+    pub fn find_within(search_path: &OsStr, limit: Duration) -> Result<Self, TmuxError> {
         let found = std::env::split_paths(search_path)
             .filter(|folder| folder.is_absolute())
             .map(|folder| folder.join("tmux"))
             .find(|program| is_executable(program));
         match found {
-            Some(program) => Self::at(program),
+            Some(program) => Self::ask(program, limit),
             None => Err(TmuxError::NotFound { searched: search_path.to_owned() }),
         }
     }
@@ -39,8 +49,11 @@ impl Tmux {
     ///
     /// [`TmuxError::NotRun`], [`TmuxError::TimedOut`], [`TmuxError::NotTmux`], [`TmuxError::TooOld`].
     pub fn at(program: impl Into<PathBuf>) -> Result<Self, TmuxError> {
-        let program = program.into();
-        let answer = client::run(Run::new(&program).args(["-V"]), "-V", DEADLINE)?;
+        Self::ask(program.into(), DEADLINE)
+    }
+
+    fn ask(program: PathBuf, limit: Duration) -> Result<Self, TmuxError> {
+        let answer = client::run(Run::new(&program).args(["-V"]), "-V", limit)?;
         match Version::parse(&answer) {
             None => Err(TmuxError::NotTmux { program, answer: answer.trim().to_owned() }),
             Some(found) if !found.is_at_least(3, 2) => Err(TmuxError::TooOld { program, found }),

@@ -16,11 +16,11 @@ pub const DEADLINE: Duration = Duration::from_secs(10);
 
 /// The longest path that fits into `sockaddr_un`, whose 108 bytes end with a zero byte; see unix(7).
 #[cfg(target_os = "linux")]
-const SOCKET_LIMIT: usize = 107;
+pub const SOCKET_LIMIT: usize = 107;
 
 /// The longest path that fits into `sockaddr_un`, whose 104 bytes end with a zero byte.
 #[cfg(not(target_os = "linux"))]
-const SOCKET_LIMIT: usize = 103;
+pub const SOCKET_LIMIT: usize = 103;
 
 /// Starts its arguments with its own standard input as descriptor 9, and nothing to read.
 const AS_DESCRIPTOR_9: &str = r#"exec "$@" 9>&0 </dev/null"#;

@@ -2,6 +2,7 @@
 
 mod backup;
 mod deaths;
+mod doctor;
 mod memory;
 mod peers;
 mod rename;
@@ -60,6 +61,8 @@ fn dispatch(host: &Host, verb: Verb) -> Done {
         Verb::Stop(args) => sessions::stop_verb(host, &args),
         Verb::Start(args) => sessions::start(host, &args),
         Verb::Status(output) => sessions::status(host, &output),
+        Verb::Doctor(args) => doctor::doctor_verb(host, &args),
+        Verb::Preflight(output) => doctor::preflight(host, &output),
         Verb::Supervise(args) => sessions::supervise(host, &args),
         Verb::Deaths(args) => deaths::list(host, &args),
         Verb::Why(args) => deaths::why_verb(host, &args),

@@ -17,8 +17,10 @@ use crate::{out, text};
 /// sake.
 pub(super) fn settle(host: &Host, verb: &Verb) -> Result<(), CliError> {
     match verb {
-        // It finishes the one that is meant, and says so as its own answer; `status` tells of it as well.
-        Verb::Rename(_) | Verb::Status(_) | Verb::Slot { .. } => Ok(()),
+        // It finishes the one that is meant, and says so as its own answer; `status` and `doctor` tell of it as well.
+        Verb::Rename(_) | Verb::Status(_) | Verb::Slot { .. } | Verb::Doctor(_) | Verb::Preflight(_) => {
+            Ok(())
+        }
         Verb::Init(_)
         | Verb::Create(_)
         | Verb::Remove(_)

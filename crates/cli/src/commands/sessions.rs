@@ -151,6 +151,7 @@ pub(crate) fn supervise(host: &Host, args: &SuperviseArgs) -> Done {
         let error = CliError::failed("the supervisor's loop is not there yet");
         return Err(error.hint("one pass: iapeer supervise --once").into());
     }
+    super::doctor::warn_before_supervising(host);
     let pass = supervise_once(host).map_err(|e| CliError::of(Kind::Failed, &e))?;
     out::warnings(&pass.warnings);
     if args.output.json {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use camino::Utf8Path;
-use iapeer_lifecycle::{Fixed, Host, Mend, Verified, VerifyError, verify};
+use iapeer_lifecycle::{Fixed, Host, IfDifferent, Verified, VerifyError, verify};
 use iapeer_registry::{Difference, Judged, Personality, ProfileFinding};
 use iapeer_statefile::CommitError;
 use serde::Serialize;
@@ -50,11 +50,11 @@ struct FixedDoc {
 }
 
 pub(crate) fn verify_verb(host: &Host, args: &VerifyArgs) -> Done {
-    let mend = if args.fix { Mend::Project } else { Mend::LookOnly };
-    let verified = verify(host, mend).map_err(|e| verify_error(host, &e))?;
+    let then = if args.fix { IfDifferent::Project } else { IfDifferent::Tell };
+    let verified = verify(host, then).map_err(|e| verify_error(host, &e))?;
     out::warnings(&verified.warnings);
     let code = if verified.is_ok() { ExitCode::SUCCESS } else { Kind::Failed.into() };
-    let document = Doc::new(host, &verified);
+    let document = Doc::new(&verified);
     if args.output.json {
         out::json("verify", &document)?;
         return Ok(code);
@@ -79,7 +79,7 @@ pub(crate) fn verify_verb(host: &Host, args: &VerifyArgs) -> Done {
 }
 
 impl Doc {
-    fn new(host: &Host, verified: &Verified) -> Doc {
+    fn new(verified: &Verified) -> Doc {
         let profile = |judged: &Judged| ProfileDoc {
             personality: judged.personality.clone(),
             ok: judged.ok,
@@ -91,7 +91,7 @@ impl Doc {
         };
         let fixed =
             |fixed: &Fixed| FixedDoc { personality: fixed.personality.clone(), facts: fixed.facts.clone() };
-        let differences = verified.differences.iter().map(|d| FindingDoc::of_registry(host, d)).collect();
+        let differences = verified.differences.iter().map(FindingDoc::of_registry).collect();
         Doc {
             profiles: verified.profiles.iter().map(profile).collect(),
             registry: RegistryDoc { differences },
@@ -125,7 +125,7 @@ impl FindingDoc {
         }
     }
 
-    fn of_registry(host: &Host, difference: &Difference) -> FindingDoc {
+    fn of_registry(difference: &Difference) -> FindingDoc {
         let hint = match difference {
             Difference::Fact { .. } => "iapeer verify --fix".to_owned(),
             Difference::ProfileMissing { personality, path } => {
@@ -137,7 +137,7 @@ impl FindingDoc {
             Difference::FolderMissing { personality, .. } => {
                 format!("put it back; or iapeer remove {personality}")
             }
-            Difference::BadEntry(_) => format!("mend it by hand in {}", host.registry().path()),
+            Difference::BadEntry(_) => "iapeer verify --fix".to_owned(),
             Difference::Unlisted(stray) => {
                 let first = if stray.personality.is_some() { "" } else { "mend the profile, then " };
                 format!("{first}iapeer init {}; or, if it is not wanted, move the folder away", stray.folder)
@@ -164,7 +164,7 @@ fn verify_error(host: &Host, error: &VerifyError) -> CliError {
         VerifyError::Lock(e) => locked(e),
         VerifyError::Unfinished(e) => unfinished(e),
         VerifyError::Commit(CommitError::Write(e)) => write_error(e),
-        VerifyError::List { .. } => {
+        VerifyError::Read(_) => {
             CliError::of(Kind::Damaged, error).hint("mend its permissions; nothing was changed")
         }
         _ => CliError::of(Kind::Failed, error),
