@@ -1,4 +1,5 @@
-//! What the provider's commands cost, each figure beside what it is measured against, in the same run.
+//! What a commit and the provider's commands cost, each figure beside what it is measured against, in the same
+//! run.
 //! A bench prints and judges nothing: it fails only when something does not work.
 
 use std::fs;
@@ -17,9 +18,11 @@ const JOBS: usize = 16;
 
 pub(crate) fn bench(arguments: &[String]) -> Result<(), Findings> {
     crate::no_arguments(arguments)?;
-    let spawn =
-        || cargo_aloud(&["bench", "--quiet", "--package", "iapeer-provision-exec", "--bench", "spawn"]);
-    spawn().and_then(|()| sweep()).map_err(|finding| vec![finding])
+    let bench = |package, name| cargo_aloud(&["bench", "--quiet", "--package", package, "--bench", name]);
+    bench("iapeer-registry", "commits")
+        .and_then(|()| bench("iapeer-provision-exec", "spawn"))
+        .and_then(|()| sweep())
+        .map_err(|finding| vec![finding])
 }
 
 /// `memory-plugin on --all` over many peers with a provider that takes a second, beside the time that so

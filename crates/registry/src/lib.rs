@@ -19,7 +19,8 @@
 //!
 //! # Limitations
 //!
-//! Nothing is mended here yet: a damaged or vanished index is reported and left as it is.
+//! Nothing is mended here yet: a damaged or vanished index is reported and left as it is. Numbers are integers
+//! of 64 bits or doubles: an unknown integer that is larger comes back rounded.
 //!
 //! # Example
 //!

@@ -125,21 +125,21 @@ pub(crate) fn read_open(
     Ok(bytes)
 }
 
-/// The names in a folder, sorted; a folder that is not there is empty. Temporary files of a writer that
-/// is at work, or was cut off, are left out.
+/// The names in a folder, sorted; a folder that is not there is empty. Left out are temporary files of a
+/// writer that is at work, or was cut off, and names that are not UTF-8: nobody here gives such names.
 ///
 /// # Errors
 ///
-/// [`ReadError::Io`] when it cannot be listed, also when a name in it is not UTF-8.
+/// [`ReadError::Io`] when it cannot be listed.
 pub fn list_folder(path: &Utf8Path) -> Result<Vec<String>, ReadError> {
     let refused = |source: io::Error| ReadError::Io { path: path.to_owned(), source };
-    let entries = match path.read_dir_utf8() {
+    let entries = match path.read_dir() {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(refused)?,
     };
     let mut names = Vec::new();
     for entry in entries {
-        let name = entry.map_err(refused)?.file_name().to_owned();
+        let Ok(name) = entry.map_err(refused)?.file_name().into_string() else { continue };
         if !(name.starts_with('.') && name.ends_with(".tmp")) {
             names.push(name);
         }
@@ -153,7 +153,8 @@ pub fn list_folder(path: &Utf8Path) -> Result<Vec<String>, ReadError> {
 ///
 /// # Errors
 ///
-/// [`WriteError`]; the old content stands then.
+/// [`WriteError`]; the old content stands then, unless all that failed was the sync of the folder: the new
+/// one stands then, and a power failure may take it back.
 pub fn replace_file(path: &Utf8Path, bytes: &[u8]) -> Result<(), WriteError> {
     put_in_place(write_beside(path, bytes, Durability::Synced)?, path)
 }
@@ -163,7 +164,7 @@ pub fn replace_file(path: &Utf8Path, bytes: &[u8]) -> Result<(), WriteError> {
 ///
 /// # Errors
 ///
-/// [`WriteError`]; the old content stands then.
+/// As [`replace_file`].
 pub fn rewrite_file(path: &Utf8Path, bytes: &[u8]) -> Result<(), WriteError> {
     let temporary = write_beside(path, bytes, Durability::Synced)?;
     if let Ok(meta) = path.symlink_metadata()
@@ -182,7 +183,8 @@ pub fn rewrite_file(path: &Utf8Path, bytes: &[u8]) -> Result<(), WriteError> {
 ///
 /// # Errors
 ///
-/// [`WriteError`]; nothing was made then.
+/// [`WriteError`]; nothing was made then, unless all that failed was the sync of the folder: the file is
+/// there then, and a power failure may take it back.
 pub fn create_file(path: &Utf8Path, bytes: &[u8]) -> Result<Creation, WriteError> {
     let made = create_with(path, bytes, Durability::Synced)?;
     if made == Creation::Created {
@@ -207,6 +209,22 @@ fn create_with(path: &Utf8Path, bytes: &[u8], durability: Durability) -> Result<
         Ok(_) => Ok(Creation::Created),
         Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => Ok(Creation::AlreadyThere),
         Err(e) => Err(WriteError::io("create", path)(e.error)),
+    }
+}
+
+/// Gives a file a second name, unless something has it. The name is on the disk when [`sync_folder`] says so.
+///
+/// # Errors
+///
+/// [`WriteError`], also when the file system has no such links, or `to` is on another one.
+#[expect(clippy::disallowed_methods, reason = "the door for linking files")]
+pub(crate) fn link_file(from: &Utf8Path, to: &Utf8Path) -> Result<Creation, WriteError> {
+    door::check(from)?;
+    door::check(to)?;
+    match step::before(Deed::Link, to).and_then(|()| std::fs::hard_link(from, to)) {
+        Ok(()) => Ok(Creation::Created),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(Creation::AlreadyThere),
+        Err(e) => Err(WriteError::io("link", from)(e)),
     }
 }
 
