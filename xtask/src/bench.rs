@@ -1,4 +1,5 @@
-//! What the provider's commands and `doctor` cost, each figure beside what it is measured against, in the same run.
+//! What a commit, the provider's commands and `doctor` cost, each figure beside what it is measured against, in
+//! the same run.
 //! A bench prints and judges nothing: it fails only when something does not work.
 
 use std::fs;
@@ -18,9 +19,11 @@ const RUNS: usize = 15;
 
 pub(crate) fn bench(arguments: &[String]) -> Result<(), Findings> {
     crate::no_arguments(arguments)?;
-    let spawn =
-        || cargo_aloud(&["bench", "--quiet", "--package", "iapeer-provision-exec", "--bench", "spawn"]);
-    spawn().and_then(|()| with_peers()).map_err(|finding| vec![finding])
+    let bench = |package, name| cargo_aloud(&["bench", "--quiet", "--package", package, "--bench", name]);
+    bench("iapeer-registry", "commits")
+        .and_then(|()| bench("iapeer-provision-exec", "spawn"))
+        .and_then(|()| with_peers())
+        .map_err(|finding| vec![finding])
 }
 
 /// A host with many peers, on which the rest is measured.

@@ -33,7 +33,11 @@ const TASKS: &[Task] = &[
         no_arguments(arguments)?;
         standalone::standalone().map_err(|finding| vec![finding])
     }),
-    ("bench", "what a provider's commands and doctor cost, beside what it is measured against", bench::bench),
+    (
+        "bench",
+        "what commits, a provider's commands and doctor cost, beside what they are measured against",
+        bench::bench,
+    ),
     ("demo", "a host with two peers in a temporary folder, from birth to removal [--keep]", demo::demo),
 ];
 

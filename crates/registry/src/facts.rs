@@ -1,6 +1,8 @@
 //! The facts that a profile and an index entry share, and their form on disk.
 
-use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::{Personality, RuntimeName};
@@ -141,14 +143,25 @@ impl Facts {
         self
     }
 
-    /// Takes the facts out of a JSON object and leaves what we do not know.
+    /// The keys of the facts in a JSON object, in the order of the contract.
+    pub(crate) const KEYS: [&str; 7] = [
+        "personality",
+        "default_runtime",
+        "runtime",
+        "runtimes",
+        "description",
+        "intelligence",
+        "interfaces",
+    ];
+
+    /// Reads the facts from a JSON object, which may have other keys, too.
     ///
     /// `default_runtime` wins over its old name `runtime`; one of the two, or `runtimes`, must be there.
-    pub(crate) fn take(map: &mut Map<String, Value>) -> Result<Facts, Problem> {
-        let personality = take(map, "personality")?.ok_or_else(|| Problem::missing("personality"))?;
-        let mirror: Option<RuntimeName> = take(map, "runtime")?;
-        let default: Option<RuntimeName> = take(map, "default_runtime")?.or(mirror);
-        let mut runtimes: Vec<RuntimeName> = take(map, "runtimes")?.unwrap_or_default();
+    pub(crate) fn read(map: &Map<String, Value>) -> Result<Facts, Problem> {
+        let personality = member(map, "personality")?.ok_or_else(|| Problem::missing("personality"))?;
+        let mirror: Option<RuntimeName> = member(map, "runtime")?;
+        let default: Option<RuntimeName> = member(map, "default_runtime")?.or(mirror);
+        let mut runtimes: Vec<RuntimeName> = member(map, "runtimes")?.unwrap_or_default();
         let default_runtime = default
             .or_else(|| runtimes.first().cloned())
             .ok_or_else(|| Problem::missing("default_runtime"))?;
@@ -156,23 +169,32 @@ impl Facts {
             runtimes.insert(0, default_runtime.clone());
         }
         let intelligence =
-            take(map, "intelligence")?.unwrap_or_else(|| Intelligence::of_runtime(&default_runtime));
-        let description = take(map, "description")?.unwrap_or_default();
-        let interfaces = take(map, "interfaces")?.unwrap_or_default();
+            member(map, "intelligence")?.unwrap_or_else(|| Intelligence::of_runtime(&default_runtime));
+        let description = member(map, "description")?.unwrap_or_default();
+        let interfaces = member(map, "interfaces")?.unwrap_or_default();
         Ok(Facts { personality, runtimes, default_runtime, description, intelligence, interfaces })
     }
 
-    /// The facts as a JSON object in the order of the contract, ready for what else belongs into it.
-    pub(crate) fn put(&self) -> Map<String, Value> {
-        let mut map = Map::new();
-        map.insert("personality".into(), self.personality.as_str().into());
-        map.insert("default_runtime".into(), self.default_runtime.as_str().into());
-        map.insert("runtime".into(), self.default_runtime.as_str().into());
-        map.insert("runtimes".into(), self.runtimes.iter().map(RuntimeName::as_str).collect());
-        map.insert("description".into(), self.description.as_str().into());
-        map.insert("intelligence".into(), String::from(self.intelligence.clone()).into());
-        map.insert("interfaces".into(), self.interfaces.clone().into());
-        map
+    /// Writes the facts into a JSON object, into which something else may belong, too.
+    pub(crate) fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        let [personality, default_runtime, runtime, runtimes, description, intelligence, interfaces] =
+            Facts::KEYS;
+        map.serialize_entry(personality, self.personality.as_str())?;
+        map.serialize_entry(default_runtime, self.default_runtime.as_str())?;
+        map.serialize_entry(runtime, self.default_runtime.as_str())?;
+        map.serialize_entry(runtimes, &self.runtimes)?;
+        map.serialize_entry(description, &self.description)?;
+        map.serialize_entry(intelligence, &self.intelligence.word)?;
+        map.serialize_entry(interfaces, &self.interfaces)
+    }
+}
+
+/// The facts alone, as one JSON object.
+impl Serialize for Facts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(Facts::KEYS.len()))?;
+        self.write(&mut map)?;
+        map.end()
     }
 }
 
@@ -189,15 +211,15 @@ impl Problem {
     }
 }
 
-/// Takes one key out; `null` counts as absent.
-pub(crate) fn take<T: serde::de::DeserializeOwned>(
-    map: &mut Map<String, Value>,
+/// Reads one member; `null` counts as absent.
+pub(crate) fn member<T: DeserializeOwned>(
+    map: &Map<String, Value>,
     key: &'static str,
 ) -> Result<Option<T>, Problem> {
-    match map.shift_remove(key) {
+    match map.get(key) {
         None | Some(Value::Null) => Ok(None),
-        Some(value) => serde_json::from_value(value)
-            .map(Some)
-            .map_err(|e| Problem { key, reason: format!("`{key}`: {e}") }),
+        Some(value) => {
+            T::deserialize(value).map(Some).map_err(|e| Problem { key, reason: format!("`{key}`: {e}") })
+        }
     }
 }

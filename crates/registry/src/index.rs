@@ -1,12 +1,15 @@
 //! The index of a host: one file that names every peer.
 
+use std::collections::{HashMap, HashSet};
+
 use camino::{Utf8Path, Utf8PathBuf};
 use iapeer_statefile::{
     Absence, Backups, BadEntry, Document, Edit, Fault, Format, Lock, LockError, Parsed, StateFault, Wait,
 };
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::{Map, Value};
 
-use crate::facts::{Problem, take};
+use crate::facts::{Problem, member};
 use crate::profile::render;
 use crate::{Facts, Personality, ProfileFormat, profile_document};
 
@@ -30,23 +33,34 @@ impl Peer {
         Peer { facts, cwd, other: Map::new() }
     }
 
-    fn read(value: &Value) -> Result<Peer, (&'static str, String)> {
-        let Value::Object(mut map) = value.clone() else { return Err(("", "not an object".to_owned())) };
+    /// Reads an entry, save the keys that we do not know.
+    fn read(entry: &Value) -> Result<Peer, (&'static str, String)> {
+        let Value::Object(map) = entry else { return Err(("", "not an object".to_owned())) };
         let problem = |p: Problem| (p.key, p.reason);
-        let facts = Facts::take(&mut map).map_err(problem)?;
+        let facts = Facts::read(map).map_err(problem)?;
         let cwd: Utf8PathBuf =
-            take(&mut map, "cwd").map_err(problem)?.ok_or(("", "`cwd` is missing".to_owned()))?;
+            member(map, "cwd").map_err(problem)?.ok_or(("", "`cwd` is missing".to_owned()))?;
         if !cwd.is_absolute() {
             return Err(("cwd", format!("`cwd` is not an absolute path: {cwd}")));
         }
-        Ok(Peer { facts, cwd, other: map })
+        Ok(Peer { facts, cwd, other: Map::new() })
     }
 
-    fn write(&self) -> Value {
-        let mut map = self.facts.put();
-        map.insert("cwd".into(), self.cwd.as_str().into());
-        map.extend(self.other.clone());
-        map.into()
+    /// Takes on the keys of its entry that we do not know.
+    fn with_unknown(self, entry: Value) -> Peer {
+        let Value::Object(mut other) = entry else { return self };
+        other.retain(|key, _| key != "cwd" && !Facts::KEYS.contains(&key.as_str()));
+        Peer { other, ..self }
+    }
+}
+
+impl Serialize for Peer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        self.facts.write(&mut map)?;
+        map.serialize_entry("cwd", &self.cwd)?;
+        self.other.iter().try_for_each(|(key, value)| map.serialize_entry(key, value))?;
+        map.end()
     }
 }
 
@@ -190,30 +204,63 @@ impl Format for IndexFormat {
         };
         let mut index = Index { other, ..Index::default() };
         let mut bad = Vec::new();
+        // What [`Index::add`] says of one peer, for all of them at once.
+        let (mut names, mut folders) = (HashSet::new(), HashMap::new());
         for (i, entry) in entries.into_iter().enumerate() {
-            let added = Peer::read(&entry).and_then(|peer| {
-                if index.find(&peer.facts.personality).is_some() {
-                    return Err(("personality", format!("a second peer {}", peer.facts.personality)));
+            let read = Peer::read(&entry).and_then(|peer| {
+                let personality = &peer.facts.personality;
+                if names.contains(personality) {
+                    return Err(("personality", format!("a second peer {personality}")));
                 }
-                index.add(peer).map_err(|conflict| ("cwd", conflict.to_string()))
+                if let Some(owner) = folders.get(&peer.cwd) {
+                    let personality = Personality::clone(owner);
+                    return Err(("cwd", Conflict::FolderTaken { cwd: peer.cwd, personality }.to_string()));
+                }
+                Ok(peer)
             });
-            if let Err((key, reason)) = added {
-                let pointer =
-                    if key.is_empty() { format!("/peers/{i}") } else { format!("/peers/{i}/{key}") };
-                bad.push(BadEntry { pointer, reason });
-                index.unreadable.push(entry);
+            match read {
+                Ok(peer) => {
+                    names.insert(peer.facts.personality.clone());
+                    folders.insert(peer.cwd.clone(), peer.facts.personality.clone());
+                    index.peers.push(peer.with_unknown(entry));
+                }
+                Err((key, reason)) => {
+                    let pointer =
+                        if key.is_empty() { format!("/peers/{i}") } else { format!("/peers/{i}/{key}") };
+                    bad.push(BadEntry { pointer, reason });
+                    index.unreadable.push(entry);
+                }
             }
         }
+        index.peers.sort_by(|a, b| a.facts.personality.cmp(&b.facts.personality));
         Ok(Parsed { value: index, bad })
     }
 
     fn render(&self, index: &Index) -> Vec<u8> {
-        let mut map = Map::new();
-        map.insert("version".into(), VERSION.into());
-        let peers = index.peers.iter().map(Peer::write).chain(index.unreadable.iter().cloned());
-        map.insert("peers".into(), peers.collect());
-        map.extend(index.other.clone());
-        render(&map.into())
+        render(index)
+    }
+}
+
+impl Serialize for Index {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("version", &VERSION)?;
+        map.serialize_entry("peers", &Entries(self))?;
+        self.other.iter().try_for_each(|(key, value)| map.serialize_entry(key, value))?;
+        map.end()
+    }
+}
+
+/// The list of an index: its peers, and then the entries that cannot be used.
+struct Entries<'a>(&'a Index);
+
+impl Serialize for Entries<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Index { peers, unreadable, .. } = self.0;
+        let mut list = serializer.serialize_seq(Some(peers.len() + unreadable.len()))?;
+        peers.iter().try_for_each(|peer| list.serialize_element(peer))?;
+        unreadable.iter().try_for_each(|entry| list.serialize_element(entry))?;
+        list.end()
     }
 }
 

@@ -23,7 +23,8 @@
 //! # Limitations
 //!
 //! Nothing is mended here: a damaged or vanished index is reported and left as it is. What it can be taken
-//! back from is known one layer up, where folders and sessions are.
+//! back from is known one layer up, where folders and sessions are. Numbers are integers of
+//! 64 bits or doubles: an unknown integer that is larger comes back rounded.
 //!
 //! # Example
 //!

@@ -2,6 +2,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 use iapeer_statefile::{Document, Fault, Format, Parsed};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
 use crate::Facts;
@@ -62,19 +63,27 @@ impl Format for ProfileFormat {
         let mut other: Map<String, Value> = serde_json::from_slice(bytes).map_err(|e| Fault::syntax(&e))?;
         let mut unsaid = MAY_BE_UNSAID.to_vec();
         unsaid.retain(|key| other.get(*key).is_none_or(Value::is_null));
-        let facts = Facts::take(&mut other).map_err(|p| Fault::shape(p.reason))?;
+        let facts = Facts::read(&other).map_err(|p| Fault::shape(p.reason))?;
+        other.retain(|key, _| !Facts::KEYS.contains(&key.as_str()));
         Ok(Parsed::whole(Profile { facts, other, unsaid }))
     }
 
     fn render(&self, profile: &Profile) -> Vec<u8> {
-        let mut map = profile.facts.put();
-        map.extend(profile.other.clone());
-        render(&Value::Object(map))
+        render(profile)
     }
 }
 
-pub(crate) fn render(value: &Value) -> Vec<u8> {
-    let mut bytes = serde_json::to_vec_pretty(value).expect("a JSON value has only string keys");
+impl Serialize for Profile {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        self.facts.write(&mut map)?;
+        self.other.iter().try_for_each(|(key, value)| map.serialize_entry(key, value))?;
+        map.end()
+    }
+}
+
+pub(crate) fn render(value: &impl Serialize) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec_pretty(value).expect("all keys are strings");
     bytes.push(b'\n');
     bytes
 }

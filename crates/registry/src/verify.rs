@@ -316,7 +316,11 @@ fn differences(peer: &Peer, sight: &Sight) -> Vec<Difference> {
         Sight::Unusable { .. } => return Vec::new(),
     };
     let Some(wanted) = projected(peer, profile) else { return Vec::new() };
-    let (stored, wanted) = (peer.facts.put(), wanted.put());
+    let members = |facts: &Facts| match serde_json::to_value(facts) {
+        Ok(Value::Object(members)) => members,
+        Ok(_) | Err(_) => Map::new(),
+    };
+    let (stored, wanted) = (members(&peer.facts), members(&wanted));
     let same = |key: &str| stored.get(key).map(in_any_order) == wanted.get(key).map(in_any_order);
     let keys = ["default_runtime", "runtimes", "description", "intelligence", "interfaces"];
     let differing = keys.into_iter().filter(|key| !same(key));

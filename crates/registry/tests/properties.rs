@@ -31,6 +31,7 @@ fn anything() -> impl Strategy<Value = Value> {
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
         (0u64..4).prop_map(Value::from),
         prop::sample::select(words.to_vec()).prop_map(Value::from),
         any::<String>().prop_map(Value::from),

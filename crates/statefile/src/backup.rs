@@ -44,6 +44,12 @@ impl fmt::Display for Generation {
     }
 }
 
+impl Generation {
+    fn name(&self) -> String {
+        format!("{:06}.{}", self.number, compact(self.at))
+    }
+}
+
 impl Backups {
     /// Generations in this folder, which belongs to one document alone.
     pub fn in_folder(folder: Utf8PathBuf) -> Backups {
@@ -63,7 +69,7 @@ impl Backups {
     pub fn list(&self) -> Result<Vec<Generation>, ReadError> {
         let names = list_folder(&self.folder)?;
         let mut all: Vec<_> = names.iter().filter_map(|name| self.generation(name)).collect();
-        all.sort_by_key(|generation| std::cmp::Reverse(generation.number));
+        all.sort_by_key(|generation| std::cmp::Reverse((generation.number, generation.at)));
         Ok(all)
     }
 
@@ -86,23 +92,26 @@ impl Backups {
         if all.is_empty() {
             ensure_dir(&self.folder)?;
         }
-        let number = all.first().map_or(1, |newest| newest.number + 1);
-        let name = format!("{number:06}.{}", compact(now));
-        let new = Generation { number, at: now, path: self.folder.join(name) };
+        let number = all.first().map_or(1, |newest| newest.number.saturating_add(1));
+        let mut new = Generation { number, at: now, path: self.folder.clone() };
+        new.path.push(new.name());
         // Somebody who keeps one at the same moment without the lock has the same right to the number.
         let _ = create_unsynced(&new.path, bytes)?;
         let mut all = all;
         all.insert(0, new.clone());
         for old in superfluous(&all, now) {
-            remove_file(&old.path)?;
+            // One too many does no harm, and each commit tries again; a commit that failed for it would.
+            let _ = remove_file(&old.path);
         }
         Ok(Some(new))
     }
 
     fn generation(&self, name: &str) -> Option<Generation> {
         let (number, at) = name.split_once('.')?;
-        let (number, at) = (number.parse().ok()?, parse_compact(at)?);
-        Some(Generation { number, at, path: self.folder.join(name) })
+        let generation =
+            Generation { number: number.parse().ok()?, at: parse_compact(at)?, path: self.folder.join(name) };
+        // `+1` is a number, too, and no name that we give.
+        (generation.name() == name).then_some(generation)
     }
 }
 

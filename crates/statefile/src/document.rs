@@ -1,5 +1,7 @@
 //! A file that is read as a whole, changed, and committed as a whole.
 
+use std::time::Duration;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::backup::{BackupError, Backups};
@@ -11,6 +13,10 @@ pub(crate) const LIMIT: u64 = 16 << 20;
 
 /// How often a document that changes under the reader is read before we believe what we see.
 const READS: usize = 5;
+
+/// So long after the first read the second one comes that tells damage from a write in place by somebody
+/// else, an editor for one, between its truncation and its last byte.
+const SETTLED: Duration = Duration::from_millis(10);
 
 /// How a value becomes bytes and back.
 pub trait Format {
@@ -181,7 +187,7 @@ pub enum StateFault {
     Unreadable(#[from] ReadError),
 }
 
-/// Why a commit did not happen. The document is as it was.
+/// Why a commit did not happen. The document is as it was, save where [`replace_file`] says otherwise.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommitError {
@@ -267,7 +273,10 @@ impl<F: Format> Document<F> {
                 Err(Fault::Corrupt { corruption, reason }) if before.as_ref() == Some(&bytes) => {
                     return Reading::Corrupt { corruption, reason };
                 }
-                Err(Fault::Corrupt { .. }) => before = Some(bytes),
+                Err(Fault::Corrupt { .. }) => {
+                    before = Some(bytes);
+                    std::thread::sleep(SETTLED);
+                }
             }
         }
         let source = std::io::Error::other("it keeps changing while it is read");

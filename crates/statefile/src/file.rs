@@ -155,7 +155,8 @@ pub fn list_folder(path: &Utf8Path) -> Result<Vec<String>, ReadError> {
 ///
 /// # Errors
 ///
-/// [`WriteError`]; the old content stands then.
+/// [`WriteError`]; the old content stands then, unless all that failed was the sync of the folder: the new
+/// one stands then, and a power failure may take it back.
 pub fn replace_file(path: &Utf8Path, bytes: &[u8]) -> Result<(), WriteError> {
     put_in_place(write_beside(path, bytes, Durability::Synced)?, path)
 }
@@ -165,7 +166,7 @@ pub fn replace_file(path: &Utf8Path, bytes: &[u8]) -> Result<(), WriteError> {
 ///
 /// # Errors
 ///
-/// [`WriteError`]; the old content stands then.
+/// As [`replace_file`].
 pub fn rewrite_file(path: &Utf8Path, bytes: &[u8]) -> Result<(), WriteError> {
     let temporary = write_beside(path, bytes, Durability::Synced)?;
     if let Ok(meta) = path.symlink_metadata()
@@ -184,7 +185,8 @@ pub fn rewrite_file(path: &Utf8Path, bytes: &[u8]) -> Result<(), WriteError> {
 ///
 /// # Errors
 ///
-/// [`WriteError`]; nothing was made then.
+/// [`WriteError`]; nothing was made then, unless all that failed was the sync of the folder: the file is
+/// there then, and a power failure may take it back.
 pub fn create_file(path: &Utf8Path, bytes: &[u8]) -> Result<Creation, WriteError> {
     let made = create_with(path, bytes, Durability::Synced)?;
     if made == Creation::Created {
@@ -209,6 +211,22 @@ fn create_with(path: &Utf8Path, bytes: &[u8], durability: Durability) -> Result<
         Ok(_) => Ok(Creation::Created),
         Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => Ok(Creation::AlreadyThere),
         Err(e) => Err(WriteError::io("create", path)(e.error)),
+    }
+}
+
+/// Gives a file a second name, unless something has it. The name is on the disk when [`sync_folder`] says so.
+///
+/// # Errors
+///
+/// [`WriteError`], also when the file system has no such links, or `to` is on another one.
+#[expect(clippy::disallowed_methods, reason = "the door for linking files")]
+pub(crate) fn link_file(from: &Utf8Path, to: &Utf8Path) -> Result<Creation, WriteError> {
+    door::check(from)?;
+    door::check(to)?;
+    match step::before(Deed::Link, to).and_then(|()| std::fs::hard_link(from, to)) {
+        Ok(()) => Ok(Creation::Created),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(Creation::AlreadyThere),
+        Err(e) => Err(WriteError::io("link", from)(e)),
     }
 }
 

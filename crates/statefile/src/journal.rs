@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fs::{Mode, OFlags};
 
 use crate::door::{self, WriteError};
-use crate::file::{kind, open_for_reading, read_open};
+use crate::file::{kind, open_for_reading, read_open, sync_folder};
 use crate::step::{self, Deed};
 use crate::{Entry, Line, Lock, ReadError, Wait, ensure_dir, rename_file};
 
@@ -74,11 +74,13 @@ impl Journal {
     }
 
     /// Appends one line with one `write(2)` and syncs it; makes the folder when it is not there. A torn
-    /// last line of somebody else is ended first, so that ours stands alone.
+    /// last line of somebody else is ended first, so that ours stands alone, and marked, so that a part of
+    /// a line is never taken for a whole one.
     ///
     /// # Errors
     ///
-    /// [`WriteError`]. After [`WriteError::Short`] a torn line may stand in the file.
+    /// [`WriteError`]. After [`WriteError::Short`] a torn line may stand in the file; when all that failed was
+    /// a sync, the line stands there, and a power failure may take it back.
     pub fn append(&self, line: &Line) -> Result<(), WriteError> {
         door::check(&self.path)?;
         let mut text = line.render();
@@ -90,8 +92,9 @@ impl Journal {
             ensure_dir(folder)?;
         }
         let file = self.open()?;
-        if !ends_with_newline(&file).map_err(WriteError::io("read the end of", &self.path))? {
-            text.insert(0, '\n');
+        let tail = tail(&file).map_err(WriteError::io("read the end of", &self.path))?;
+        if tail == Tail::Torn {
+            text.insert_str(0, TORN);
         }
         let written = step::write(&file, text.as_bytes(), &self.path)
             .map_err(WriteError::io("append to", &self.path))?;
@@ -100,7 +103,9 @@ impl Journal {
         }
         step::before(Deed::Sync, &self.path)
             .and_then(|()| file.sync_data())
-            .map_err(WriteError::io("sync", &self.path))
+            .map_err(WriteError::io("sync", &self.path))?;
+        // The name of a new file is not on the disk by the sync of its bytes.
+        if tail == Tail::None { sync_folder(&self.path) } else { Ok(()) }
     }
 
     /// Reads every generation. A journal that is not there has no lines.
@@ -179,12 +184,26 @@ impl Journal {
     }
 }
 
-fn ends_with_newline(file: &File) -> io::Result<bool> {
+/// Ends a torn line: a word without `=` makes it unreadable, wherever it was torn.
+const TORN: &str = " torn\n";
+
+/// How a journal ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tail {
+    /// There is nothing in it.
+    None,
+    /// With a whole line.
+    Whole,
+    /// With a part of one.
+    Torn,
+}
+
+fn tail(file: &File) -> io::Result<Tail> {
     let len = file.metadata()?.len();
     if len == 0 {
-        return Ok(true);
+        return Ok(Tail::None);
     }
     let mut last = [0u8];
     file.read_exact_at(&mut last, len - 1)?;
-    Ok(last == *b"\n")
+    Ok(if last == *b"\n" { Tail::Whole } else { Tail::Torn })
 }

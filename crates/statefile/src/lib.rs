@@ -17,31 +17,37 @@
 //!
 //! *The right to write is a type.* [`Document::edit`] wants proof of a held [`Lock`], reads again, and
 //! gives an [`Edit`] only when what was read may be replaced; "failed to read, then saved" cannot be
-//! written down. [`Edit::commit`] validates what it is about to write by parsing it, then writes a
-//! temporary file beside the target, syncs it, renames it over the target and syncs the folder.
+//! written down. [`Edit::commit`] validates what it is about to write by parsing it, keeps it as a
+//! generation, then writes a temporary file beside the target, syncs it, renames it over the target and syncs
+//! the folder.
 //!
 //! *Nothing is lost.* A document may keep its last generations ([`Backups`]: the newest five, and one a day
 //! for seven days); each commit leaves one before it replaces the document. A document that is corrupt, or
 //! gone although it has generations, is [`Lost`] and can be taken back from an ordered list of [`Source`]s;
-//! the damaged bytes go to the [`Quarantine`], which has limits, and a breaker for a file that is damaged
-//! again and again.
+//! the damaged file gets a second name in the [`Quarantine`] before it is replaced, so that at no time the
+//! document is missing. The quarantine has limits, and a breaker for a file that is damaged again and again.
 //!
 //! *Every step can be made to fail* ([`intercept_steps`]), so that a test can cut a program off before each
 //! open, write, sync, rename, link and removal, and look at what the next one finds.
 //!
 //! *Locks* are kernel locks (`flock(2)` through the standard library) on files that are never deleted;
 //! what stands in a lock file is for people and says who holds it. [`HeldLocks`] tells who holds one without
-//! taking it.
+//! taking it. Who waits looks again and again, more often towards the end of the time that
+//! it has.
 //!
 //! *Journals* append each line with one `write(2)` to a file opened with `O_APPEND`, so that writers in
-//! several processes do not mix; a torn tail is closed by the next writer and counted by readers.
+//! several processes do not mix; a torn tail is closed and marked by the next writer, so that a part of a line
+//! is never taken for a line, and counted by readers. A rotation that is cut off loses nothing: the next one
+//! begins with the gap that it left.
 //!
 //! Files are made 0600 and folders 0700; [`rewrite_file`] keeps the permissions of a file that is somebody
 //! else's. A symbolic link is followed when reading and refused when writing.
 //!
 //! # Limitations
 //!
-//! Locks are advisory and do not work across hosts on network file systems. Generations are written whole but
+//! Locks are advisory and do not work across hosts on network file systems. A first commit that is cut off
+//! between its generation and the document leaves it [`Reading::Vanished`], and what comes back is what was
+//! about to be. Generations are written whole but
 //! not synced: a power failure may tear the newest ones, which then do not read back; the document itself is
 //! synced. Durability is that of `fsync(2)`; on macOS the standard library uses `F_FULLFSYNC`. This crate has
 //! never been run on macOS.

@@ -78,6 +78,8 @@ pub struct Lock {
 impl Lock {
     /// Takes the lock, making its file if it is not there; `holder` tells people who has it.
     ///
+    /// Those who wait get it in no strict order, but the sooner the nearer they are to the end of their time.
+    ///
     /// # Errors
     ///
     /// [`LockError::Held`] when the wait is over, with the holder's name.
@@ -103,7 +105,7 @@ impl Lock {
                 Ok(()) => break,
                 Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
                     // flock has no timed wait; a short sleep keeps the wait bounded.
-                    std::thread::sleep(Duration::from_millis(5));
+                    std::thread::sleep(pause(deadline.saturating_duration_since(Instant::now())));
                 }
                 Err(TryLockError::WouldBlock) => {
                     let holder = holder_of(&file);
@@ -131,6 +133,13 @@ impl Lock {
         step::write_all(file, text.as_bytes(), &self.path)?;
         file.set_len(text.len() as u64)
     }
+}
+
+/// How long to sleep before the lock is looked at again: at first about as long as a commit takes, or it would
+/// lie idle while everybody sleeps. Towards the end of the wait ever shorter, so that who has waited long meets
+/// the moment in which somebody who takes the lock over and over has released it.
+fn pause(left: Duration) -> Duration {
+    (left / 5000).clamp(Duration::from_micros(50), Duration::from_millis(1))
 }
 
 fn content(mut file: &File) -> String {

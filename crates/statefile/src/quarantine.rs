@@ -1,12 +1,12 @@
 //! What could not be read, moved out of the way and kept for people.
 
-use std::io;
+use std::os::unix::fs::MetadataExt;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::door::WriteError;
-use crate::file::{create_file, ensure_dir, list_folder, read_file, remove_file, rename_file};
+use crate::file::{create_file, ensure_dir, link_file, list_folder, read_file, remove_file, sync_folder};
 use crate::time::{compact, parse_compact};
 use crate::{Creation, ReadError};
 
@@ -112,19 +112,33 @@ impl Quarantine {
         breaker: Breaker,
         now: Timestamp,
     ) -> Result<Utf8PathBuf, QuarantineError> {
+        let kept = self.keep(path, breaker, now)?;
+        remove_file(path)?;
+        Ok(kept)
+    }
+
+    /// Keeps the file at `path`, which stays where it is, and says where it is kept. A file that somebody
+    /// began to mend, and did not, is kept and counted once.
+    ///
+    /// # Errors
+    ///
+    /// [`QuarantineError`].
+    pub(crate) fn keep(
+        &self,
+        path: &Utf8Path,
+        breaker: Breaker,
+        now: Timestamp,
+    ) -> Result<Utf8PathBuf, QuarantineError> {
+        if let Some(kept) = self.link_to(path)? {
+            return Ok(kept);
+        }
         let name = path.file_name().unwrap_or("file");
         self.admit(name, breaker, now)?;
-        let to = self.free_path(name, now);
-        match rename_file(path, &to) {
-            // Another file system: what is copied whole may go.
-            Err(WriteError::Io { source, .. }) if source.kind() == io::ErrorKind::CrossesDevices => {
-                if let Some(bytes) = read_file(path, u64::MAX)? {
-                    crate::replace_file(&to, &bytes)?;
-                }
-                remove_file(path)?;
-            }
-            moved => moved?,
+        let mut to = self.free_path(name, now);
+        while link_or_copy(path, &to)? == Creation::AlreadyThere {
+            to = self.free_path(name, now);
         }
+        sync_folder(&to)?;
         self.keep_within_limits(now)?;
         Ok(to)
     }
@@ -152,7 +166,8 @@ impl Quarantine {
 
     /// Lets nobody in who comes too often.
     fn admit(&self, name: &str, breaker: Breaker, now: Timestamp) -> Result<(), QuarantineError> {
-        let recent = |piece: &&Piece| piece.name == name && now.duration_since(piece.at) < WINDOW;
+        // A piece from a time that is to come is of a clock that was ahead.
+        let recent = |piece: &&Piece| piece.name == name && now.duration_since(piece.at).abs() < WINDOW;
         let times = self.list()?.iter().filter(recent).count() + 1;
         if breaker == Breaker::Obeyed && times >= TOO_MANY {
             return Err(QuarantineError::TooOften { name: name.to_owned(), times });
@@ -167,11 +182,34 @@ impl Quarantine {
         [stem.clone()].into_iter().chain(numbered).find(free).expect("the numbers do not end")
     }
 
+    /// The piece that is the very file at `path`.
+    fn link_to(&self, path: &Utf8Path) -> Result<Option<Utf8PathBuf>, ReadError> {
+        let Ok(meta) = path.symlink_metadata() else { return Ok(None) };
+        let same = |piece: &Piece| {
+            let of_piece = piece.path.symlink_metadata();
+            of_piece.is_ok_and(|of_piece| (of_piece.dev(), of_piece.ino()) == (meta.dev(), meta.ino()))
+        };
+        Ok(self.list()?.into_iter().find(same).map(|piece| piece.path))
+    }
+
     fn keep_within_limits(&self, now: Timestamp) -> Result<(), QuarantineError> {
         for piece in superfluous(&self.list()?, now) {
-            remove_file(&piece.path)?;
+            // One too many does no harm, and the next one tries again.
+            let _ = remove_file(&piece.path);
         }
         Ok(())
+    }
+}
+
+/// Makes `to` the same as the file at `from`, unless something is there.
+fn link_or_copy(from: &Utf8Path, to: &Utf8Path) -> Result<Creation, QuarantineError> {
+    match link_file(from, to) {
+        // Another file system, or one without links. A copy that fails, too, tells why.
+        Err(refused @ WriteError::Io { .. }) => match read_file(from, BYTES)? {
+            Some(bytes) => Ok(create_file(to, &bytes)?),
+            None => Err(refused.into()),
+        },
+        linked => Ok(linked?),
     }
 }
 

@@ -7,7 +7,6 @@ use crate::document::LIMIT;
 use crate::quarantine::{Breaker, Quarantine, QuarantineError};
 use crate::{
     CommitError, Document, Format, Lock, Parsed, ReadError, Reading, StateFault, Timestamp, read_file,
-    rename_file,
 };
 
 /// Where what was lost may come from. Sources are asked in the order in which they are listed, and each
@@ -63,7 +62,7 @@ pub enum RecoverError {
         #[source]
         fault: StateFault,
     },
-    /// The damaged bytes could not be moved aside.
+    /// The damaged bytes could not be kept.
     #[error(transparent)]
     Quarantine(#[from] QuarantineError),
     /// It could not be written.
@@ -129,12 +128,14 @@ impl<F: Format> Lost<'_, F> {
         self.gather(order).0
     }
 
-    /// Moves what is damaged aside and writes what the sources give. `lock` is the proof that nobody else
-    /// writes; it must have been held when the loss was found.
+    /// Keeps what is damaged and writes what the sources give in its place. `lock` is the proof that nobody
+    /// else writes; it must have been held when the loss was found.
+    ///
+    /// At no time the document is missing: who is cut off between the two steps leaves it damaged, as it was.
     ///
     /// # Errors
     ///
-    /// [`RecoverError`]; the document is as it was then.
+    /// [`RecoverError`]; the document is as after [`CommitError`] then.
     pub fn recover(
         self,
         lock: &Lock,
@@ -156,14 +157,8 @@ impl<F: Format> Lost<'_, F> {
                 }),
             };
         };
-        let quarantined = damaged.then(|| quarantine.take(path, breaker, Timestamp::now())).transpose()?;
-        if let Err(e) = self.document.put(lock, &value) {
-            if let Some(moved) = &quarantined {
-                // If this fails, too, the document is gone and its backups are there: the next one mends it.
-                let _ = rename_file(moved, path);
-            }
-            return Err(e.into());
-        }
+        let quarantined = damaged.then(|| quarantine.keep(path, breaker, Timestamp::now())).transpose()?;
+        self.document.put(lock, &value)?;
         Ok(Recovered { value: Some(value), fault: self.fault.map(|f| f.to_string()), from, quarantined })
     }
 

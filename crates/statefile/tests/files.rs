@@ -158,13 +158,18 @@ fn a_torn_tail_costs_no_other_line() {
     let journal = Journal::new(f.join("x.log"));
     journal.append(&Line::new(Timestamp::now(), "whole")).unwrap();
     let mut bytes = std::fs::read(journal.path()).unwrap();
-    bytes.extend_from_slice(b"ts=2026-11-21T01:02:03Z ev=to");
-    std::fs::write(journal.path(), &bytes).unwrap();
-    assert_eq!(journal.read().unwrap().unreadable_lines, 1);
-    journal.append(&Line::new(Timestamp::now(), "next")).unwrap();
-    let read = journal.read().unwrap();
-    // The torn line happens to be readable once it is ended; what matters is that it stands alone.
-    assert_eq!(read.entries.iter().map(Entry::event).collect::<Vec<_>>(), ["whole", "to", "next"]);
+    let whole = bytes.len();
+    let line = Line::new(Timestamp::now(), "torn").field("n", 12).field("text", "a \" b");
+    bytes.extend_from_slice(line.render().as_bytes());
+    // Also where a part of it would read like a whole one.
+    for end in whole + 1..=bytes.len() {
+        std::fs::write(journal.path(), &bytes[..end]).unwrap();
+        assert_eq!(journal.read().unwrap().unreadable_lines, 1);
+        journal.append(&Line::new(Timestamp::now(), "next")).unwrap();
+        let read = journal.read().unwrap();
+        assert_eq!(read.entries.iter().map(Entry::event).collect::<Vec<_>>(), ["whole", "next"]);
+        assert_eq!(read.unreadable_lines, 1, "{}", String::from_utf8_lossy(&bytes[whole..end]));
+    }
 }
 
 #[derive(Debug, Clone)]
