@@ -34,6 +34,7 @@ mod slot_check;
 
 mod bad_input;
 mod bad_state;
+mod matrix;
 
 mod at_once;
 mod cut_off;

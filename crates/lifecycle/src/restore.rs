@@ -8,7 +8,9 @@ use iapeer_statefile::{
 };
 
 use crate::host::{Host, Warning, now};
+use crate::recovery::newest_piece;
 use crate::removed::Removals;
+use crate::undo::stands;
 
 /// A state file and its generations.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -203,7 +205,13 @@ fn put<F: Format>(
     if there.as_deref() == Some(&document.rendered(value)) {
         return Ok(Restored { path, generation, kept: None, changed: false, left_out, warnings });
     }
-    let kept = document.overrule(lock, value, &host.quarantine())?;
+    let kept = match document.overrule(lock, value, &host.quarantine()) {
+        Ok(kept) => kept,
+        Err(e) => {
+            warnings.push(stands(document, value, &e).ok_or(e)?);
+            newest_piece(host, &path)
+        }
+    };
     let line = Line::new(now(), "state-restored")
         .field("file", &path)
         .field("from", &generation)

@@ -9,9 +9,9 @@ mod slot;
 
 use std::process::ExitCode;
 
-use iapeer_lifecycle::{FactError, FindError, Host, StopError, Switch};
+use iapeer_lifecycle::{FactError, FindError, Host, StopError, Switch, UndoError};
 use iapeer_registry::{Peer, Personality};
-use iapeer_statefile::{BadEntry, LockError, StateFault, WriteError};
+use iapeer_statefile::{BadEntry, CommitError, LockError, StateFault, WriteError};
 
 use crate::args::{BackupVerb, MemoryVerb, NativeVerb, SlotVerb, Verb};
 use crate::env;
@@ -108,7 +108,7 @@ fn state_fault(host: &Host, fault: &StateFault) -> CliError {
             "mend {path} by hand, or see whether a generation of it is kept: iapeer backup list"
         )),
         StateFault::Newer { .. } => error.hint("use the newer iapeer that wrote it"),
-        StateFault::Unreadable(_) => error.hint("mend its permissions or its kind; nothing was changed"),
+        StateFault::Unreadable(_) => unreadable(fault),
         _ => error,
     }
 }
@@ -131,7 +131,9 @@ fn stop_error(error: &StopError) -> CliError {
 /// A fact about a session that cannot be used. It is as it was.
 fn fact_error(error: &FactError) -> CliError {
     match error {
-        FactError::Damaged { .. } | FactError::Read(_) => CliError::of(Kind::Damaged, error).hint(UNCLEAR),
+        FactError::Damaged { .. } | FactError::Read(_) | FactError::List { .. } => {
+            CliError::of(Kind::Damaged, error).hint(UNCLEAR)
+        }
         _ => CliError::of(Kind::Failed, error),
     }
 }
@@ -141,6 +143,29 @@ fn find_error(error: &FindError) -> CliError {
     match error {
         FindError::State(_) => CliError::of(Kind::Damaged, error).hint("iapeer status"),
         _ => CliError::of(Kind::Failed, error).hint("iapeer list"),
+    }
+}
+
+/// Something that is there and cannot be read.
+fn unreadable(error: &dyn std::error::Error) -> CliError {
+    CliError::of(Kind::Damaged, error).hint("mend its permissions or its kind; nothing was changed")
+}
+
+/// A state file that was not written, and is as it was.
+fn commit_error(error: &CommitError) -> CliError {
+    match error {
+        CommitError::Write(e) => write_error(e),
+        CommitError::Backup { .. } => CliError::of(Kind::Failed, error)
+            .hint("see that its folder under backups can be written, and that the disk is not full"),
+        _ => CliError::of(Kind::Failed, error),
+    }
+}
+
+/// What could not be kept for an undo, so that nothing was done.
+fn undo_error(error: &UndoError) -> CliError {
+    match error {
+        UndoError::Write(e) => write_error(e),
+        _ => unreadable(error),
     }
 }
 
@@ -162,6 +187,8 @@ fn locked(error: &LockError) -> CliError {
     match error {
         LockError::Refused(e) => write_error(e),
         LockError::Held { .. } => CliError::of(Kind::Failed, error).hint("try again when it is done"),
+        LockError::Unusable { path, .. } => CliError::of(Kind::Failed, error)
+            .hint(format!("see that {path} is a file that can be written, or move it away")),
         _ => CliError::of(Kind::Failed, error),
     }
 }
