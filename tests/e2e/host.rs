@@ -95,7 +95,16 @@ impl Host {
     /// An empty host in a folder whose name begins so.
     pub(crate) fn named(prefix: &str) -> Host {
         // The path of a socket must be short.
-        let folder = tempfile::Builder::new().prefix(prefix).tempdir_in("/tmp").unwrap();
+        Host::in_folder(tempfile::Builder::new().prefix(prefix).tempdir_in("/tmp").unwrap())
+    }
+
+    /// An empty host in memory, where the machine has a folder for that: its syncs cost nothing.
+    pub(crate) fn in_memory() -> Host {
+        let folder = tempfile::Builder::new().prefix("iap").tempdir_in("/dev/shm");
+        folder.map_or_else(|_| Host::new(), Host::in_folder)
+    }
+
+    fn in_folder(folder: TempDir) -> Host {
         let mut host = Host { folder, variables: BTreeMap::new() };
         for name in ["home", "bin"] {
             fs::create_dir(host.path(name)).unwrap();

@@ -41,6 +41,7 @@ mod life;
 
 mod bad_input;
 mod bad_state;
+mod matrix;
 
 mod at_once;
 mod cut_off;

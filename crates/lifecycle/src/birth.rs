@@ -3,23 +3,24 @@
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use iapeer_canary::CanaryError;
 use iapeer_registry::{
-    Conflict, DESCRIPTION_MAX, Facts, Index, Intelligence, NameError, Peer, Personality, Profile,
-    RuntimeName, profile_document, profile_path,
+    Conflict, DESCRIPTION_MAX, Facts, Index, IndexFormat, Intelligence, NameError, Peer, Personality,
+    Profile, RuntimeName, profile_document, profile_path,
 };
-use iapeer_statefile::{
-    CommitError, Creation, Lock, LockError, ReadError, StateFault, WriteError, ensure_dir, make_dir,
-    read_file, remove_dir_if_empty, remove_file, replace_file,
-};
+use iapeer_statefile::{CommitError, Edit, Lock, LockError, StateFault, WriteError, ensure_dir, read_file};
 
 use crate::host::{Host, Warning, now, with_causes};
 use crate::native_memory::{Switch, trust_folder, turn_native_memory};
+use crate::observe::{Status, identities, observe};
 use crate::provision::{Caller, Occasion, Provisioned, begin, due};
 use crate::recovery::edit_index;
-use crate::removed::forget_removal;
+use crate::remove::purge;
+use crate::removed::{Stage, forget_removal, purges_owed, remember_removal};
 use crate::rename::{Unfinished, none_unfinished};
 use crate::runtime::{Class, Runtime, RuntimeError};
 use crate::sweep::provider;
+use crate::undo::{Undo, UndoError, commit};
 
 /// What a new peer shall be.
 #[derive(Debug, Clone, Default)]
@@ -125,9 +126,12 @@ pub enum BirthError {
     /// The index or the profile could not be written.
     #[error(transparent)]
     Commit(#[from] CommitError),
-    /// The profile could not be read back for an undo.
+    /// What a removed namesake left cannot be removed.
     #[error(transparent)]
-    Read(#[from] ReadError),
+    Left(#[from] CanaryError),
+    /// What is there could not be kept for an undo.
+    #[error(transparent)]
+    Undo(#[from] UndoError),
 }
 
 /// Brings a peer into being.
@@ -155,16 +159,14 @@ pub fn birth(host: &Host, wish: Wish, how: Birth) -> Result<Born, BirthError> {
     let index = edit.value().cloned().unwrap_or_default();
     let (peer, new_runtimes) = match register(host, &lock, &wish, how, index.clone(), &mut undo) {
         Ok(Registered::Changed { index, peer, new_runtimes }) => {
-            // Before the peer is in the index: a mark beside a peer that is there would cost it its life.
-            let forgotten = forget_removal(host.layout(), &peer.facts.personality, &peer.cwd);
-            let committed = forgotten.map_err(BirthError::from).and_then(|()| Ok(edit.commit(&index)?));
-            if let Err(e) = committed {
+            if let Err(e) = enter(host, edit, &index, &peer, &new_runtimes, &mut undo) {
                 undo.run();
                 return Err(e);
             }
             (peer, new_runtimes)
         }
         Ok(Registered::Unchanged { peer }) => {
+            undo.forget();
             return Ok(Born { peer, news: false, outcomes: Vec::new(), warnings: Vec::new() });
         }
         Err(e) => {
@@ -172,6 +174,7 @@ pub fn birth(host: &Host, wish: Wish, how: Birth) -> Result<Born, BirthError> {
             return Err(e);
         }
     };
+    undo.forget();
     let mut warnings = Vec::new();
     keep_profile(host, &peer, &mut warnings);
     // A provider may take its time; nobody else shall wait for it.
@@ -186,6 +189,43 @@ pub fn birth(host: &Host, wish: Wish, how: Birth) -> Result<Born, BirthError> {
         );
     }
     Ok(Born { peer, news: true, outcomes, warnings })
+}
+
+/// Puts the peer into the index, with nothing left of namesakes that were removed.
+fn enter(
+    host: &Host,
+    edit: Edit<'_, IndexFormat>,
+    index: &Index,
+    peer: &Peer,
+    new_runtimes: &[RuntimeName],
+    undo: &mut Undo,
+) -> Result<(), BirthError> {
+    finish_removals(host, peer, new_runtimes)?;
+    // Before the peer is in the index: a mark beside a peer that is there would cost it its life.
+    forget_removal(host.layout(), &peer.facts.personality, &peer.cwd, undo)?;
+    Ok(commit(host, host.registry().document(), edit, index)?)
+}
+
+/// Finishes the removals of namesakes that were cut off, so that a new peer does not begin with their past.
+fn finish_removals(host: &Host, peer: &Peer, new: &[RuntimeName]) -> Result<(), BirthError> {
+    let personality = &peer.facts.personality;
+    let owed = purges_owed(host.layout(), personality).map_err(UndoError::from)?;
+    if owed.is_empty() || new.len() < peer.facts.runtimes().len() {
+        return Ok(());
+    }
+    for identity in identities(peer) {
+        // Whoever removes the namesake at this moment holds it.
+        let _wake = host.lock_wake(&identity)?;
+        match observe(host, &identity).status {
+            Status::Asleep | Status::Stopped => purge(host, &identity)?,
+            // It is in use, so it is no leftover.
+            Status::Live { .. } | Status::Unknown(_) => return Ok(()),
+        }
+    }
+    for cwd in owed {
+        remember_removal(host.layout(), personality, &cwd, Stage::Purged, now())?;
+    }
+    Ok(())
 }
 
 /// Keeps a generation of a profile, once what was done to it is not taken back any more.
@@ -255,9 +295,9 @@ fn register(
     }
     if how == Birth::New {
         if wish.folder.is_none() {
-            undo.make_dir(wanted.parent().unwrap_or(host.layout().root()))?;
+            make_dir(wanted.parent().unwrap_or(host.layout().root()), undo)?;
         }
-        undo.make_dir(&wanted)?;
+        make_dir(&wanted, undo)?;
     }
     let cwd = real_folder(&wanted)?;
 
@@ -312,9 +352,17 @@ fn register(
     if profile.as_ref() != Some(&new) {
         undo.make_dir(&cwd.join(".iapeer"))?;
         undo.keep_file(&profile_path(&cwd))?;
-        document.edit(lock)?.commit(&new)?;
+        commit(host, &document, document.edit(lock)?, &new)?;
     }
     Ok(Registered::Changed { index, peer, new_runtimes })
+}
+
+/// Makes a folder in one that can be used.
+fn make_dir(folder: &Utf8Path, undo: &mut Undo) -> Result<(), BirthError> {
+    if let Some(parent) = folder.parent() {
+        real_folder(parent)?;
+    }
+    Ok(undo.make_dir(folder)?)
 }
 
 /// The folder without links and dots, so that one folder has one path.
@@ -333,50 +381,4 @@ fn real_folder(folder: &Utf8Path) -> Result<Utf8PathBuf, BirthError> {
         )));
     }
     Ok(real)
-}
-
-/// What a birth has made so far, so that it can be taken back.
-#[derive(Debug, Default)]
-struct Undo {
-    steps: Vec<Step>,
-}
-
-#[derive(Debug)]
-enum Step {
-    RemoveFolder(Utf8PathBuf),
-    RemoveFile(Utf8PathBuf),
-    Restore(Utf8PathBuf, Vec<u8>),
-}
-
-impl Undo {
-    fn make_dir(&mut self, folder: &Utf8Path) -> Result<(), BirthError> {
-        if let Some(parent) = folder.parent() {
-            real_folder(parent)?;
-        }
-        if make_dir(folder)? == Creation::Created {
-            self.steps.push(Step::RemoveFolder(folder.to_owned()));
-        }
-        Ok(())
-    }
-
-    /// Notes what a file held before it is written.
-    fn keep_file(&mut self, path: &Utf8Path) -> Result<(), BirthError> {
-        self.steps.push(match read_file(path, u64::MAX)? {
-            Some(bytes) => Step::Restore(path.to_owned(), bytes),
-            None => Step::RemoveFile(path.to_owned()),
-        });
-        Ok(())
-    }
-
-    /// Takes everything back, the last first. The error that led here is the one to be told; a folder in
-    /// which somebody put something meanwhile stays.
-    fn run(self) {
-        for step in self.steps.into_iter().rev() {
-            let _ = match step {
-                Step::RemoveFolder(path) => remove_dir_if_empty(&path).map(drop),
-                Step::RemoveFile(path) => remove_file(&path).map(drop),
-                Step::Restore(path, bytes) => replace_file(&path, &bytes),
-            };
-        }
-    }
 }

@@ -111,6 +111,9 @@ impl<'a> Facts<'a> {
                     let bytes = read_file(&path, LIMIT).ok()?;
                     Some((path, bytes, reason))
                 }
+                FactError::Read(ReadError::TooLarge { path, limit }) => {
+                    Some((path, None, format!("it is larger than {limit} bytes")))
+                }
                 _ => None,
             });
             damaged.collect::<Vec<_>>()

@@ -26,6 +26,10 @@
 //! *Settings that are the user's* ([`turn_native_memory`], [`trust_folder`]) are cut, never printed anew:
 //! every byte outside the entry that is meant stays.
 //!
+//! *What fails is taken back* (`undo.rs`), also on a disk that is full; what is cut off is finished by the next
+//! call, which finds the complete old state or the complete new one. `tests/crash` ends each verb that changes
+//! who the peers are at each of its steps.
+//!
 //! *One wake at a time*: a kernel lock per identity is held by whatever starts, stops or buries a session,
 //! and by a removal until nothing of the peer is left. *One command of the provider at a time* for each
 //! peer: a lock of its own, for a provider may take longer than anybody should wait for a session.
@@ -111,6 +115,7 @@ mod remove;
 mod rename;
 mod stop;
 mod sweep;
+mod undo;
 mod verify;
 
 mod attend;
@@ -145,4 +150,5 @@ pub use runtime::{Class, Runtime, RuntimeError};
 pub use settings::Settings;
 pub use stop::{StopError, Stopped, lift_stop, stop};
 pub use sweep::{Pace, Planned, SweepError, Swept, plan, retry, sweep};
+pub use undo::UndoError;
 pub use verify::{Fixed, IfDifferent, Verified, VerifyError, verify};

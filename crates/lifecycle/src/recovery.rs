@@ -6,7 +6,7 @@
 //! folder name: a profile is the truth about its peer. What is registered again is asleep, and a peer that
 //! was removed stays removed.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use iapeer_registry::{Index, IndexFormat, Peer, profile_document};
 use iapeer_statefile::{
     Breaker, Edit, Line, Lock, Reading, Rebuild, RecoverError, Recovered, Source, StateFault, ensure_dir,
@@ -16,9 +16,13 @@ use iapeer_statefile::{
 use crate::degraded::note_index;
 use crate::host::{Host, Peers, Warning, now, with_causes};
 use crate::removed::Removals;
+use crate::undo::commit;
 
 /// A session is not larger than this, in bytes.
 const SESSION_LIMIT: u64 = 1 << 20;
+
+/// No damaged index is searched for folders beyond this, in bytes.
+const INDEX_LIMIT: u64 = 16 << 20;
 
 /// The index for reading. One that is lost is mended; where that cannot be written, what could be taken
 /// back is used all the same, and that is said.
@@ -172,7 +176,7 @@ fn set_bad_entries_aside(
     let again = index.peers().len() - before;
     let name = path.file_name().expect("the index has a name");
     let put = host.quarantine().put(name, &bytes, breaker, now())?;
-    edit.commit(&index)?;
+    commit(host, host.registry().document(), edit, &index)?;
     let what = if bad.len() == 1 { "1 entry".to_owned() } else { format!("{} entries", bad.len()) };
     let message = format!(
         "{what} of {path} could not be used ({}); moved to {put}, registered again by profile: {again}",
@@ -301,6 +305,7 @@ fn rebuild(
         .chain(folders_of_peers(host))
         .chain(folders_of_sessions(host))
         .chain(damaged.map(folders_in).unwrap_or_default())
+        .chain(if was_found { Vec::new() } else { folders_in_quarantine(host) })
         .chain(here);
     register_again(&mut index, folders, removals);
     (was_found || !index.peers().is_empty()).then_some(index)
@@ -333,6 +338,20 @@ fn folders_of_sessions(host: &Host) -> Vec<Utf8PathBuf> {
         .collect()
 }
 
+/// The folders that the damaged index named, when whoever moved it aside was cut off before the mend. Not for
+/// when there is a generation, which tells better: what a person overruled is in quarantine, too.
+fn folders_in_quarantine(host: &Host) -> Vec<Utf8PathBuf> {
+    let piece = newest_piece(host, host.registry().path());
+    let bytes = piece.and_then(|piece| read_file(&piece, INDEX_LIMIT).ok()?);
+    bytes.map(|bytes| folders_in(&bytes)).unwrap_or_default()
+}
+
+/// What was last put into quarantine of the file that stands, or stood, at `path`.
+pub(crate) fn newest_piece(host: &Host, path: &Utf8Path) -> Option<Utf8PathBuf> {
+    let pieces = host.quarantine().list().ok()?;
+    pieces.into_iter().find(|piece| Some(&*piece.name) == path.file_name()).map(|piece| piece.path)
+}
+
 /// Every folder that a text names as a `cwd`, whatever else is wrong with the text.
 fn folders_in(bytes: &[u8]) -> Vec<Utf8PathBuf> {
     let text = String::from_utf8_lossy(bytes);
@@ -349,8 +368,6 @@ fn folders_in(bytes: &[u8]) -> Vec<Utf8PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use camino::Utf8Path;
-
     use super::*;
 
     #[test]

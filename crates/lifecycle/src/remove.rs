@@ -8,10 +8,11 @@ use crate::host::{Host, Warning, now};
 use crate::observe::{Status, identities, observe};
 use crate::provision::{Caller, Occasion, Provisioned, begin, due};
 use crate::recovery::edit_index;
-use crate::removed::remember_removal;
+use crate::removed::{Stage, remember_removal};
 use crate::rename::{Unfinished, none_unfinished};
 use crate::stop::{StopError, stop_locked};
 use crate::sweep::provider;
+use crate::undo::commit;
 
 /// A removal.
 #[derive(Debug, Clone)]
@@ -107,27 +108,30 @@ pub fn remove(host: &Host, peer: &Peer, if_live: IfLive) -> Result<Removed, Remo
     if index.remove(personality).is_none() {
         return Err(RemoveError::Gone { personality: personality.clone() });
     }
-    edit.commit(&index)?;
+    commit(host, host.registry().document(), edit, &index)?;
     // After the index is without it: a mark beside a peer that is there would cost it its life, when the
     // index is lost one day.
-    if let Err(e) = remember_removal(host.layout(), personality, &peer.cwd, now()) {
+    if let Err(e) = remember_removal(host.layout(), personality, &peer.cwd, Stage::Begun, now()) {
         let message = "the peer is removed, but would come back with an index that is restored";
         warnings.push(Warning::of(message, &e));
     }
     drop(lock);
 
     let outcomes = take_memory(host, peer, &mut warnings);
-    let canary = host.canary();
+    let mut all_purged = true;
     for identity in identities(peer) {
-        if let Err(e) = canary.purge(&identity.to_string()) {
-            warnings.push(Warning::of("state of a witness is left", &e));
-        }
-        if let Err(e) = purge_facts(host, &identity, |_| true) {
+        if let Err(e) = purge(host, &identity) {
+            all_purged = false;
             warnings.push(Warning::of("state is left", &e));
         }
         let line =
             Line::new(now(), "remove").field("identity", &identity).field("by", &host.settings().caller);
         host.log(&line, &mut warnings);
+    }
+    if all_purged
+        && let Err(e) = remember_removal(host.layout(), personality, &peer.cwd, Stage::Purged, now())
+    {
+        warnings.push(Warning::of("the removal is not remembered as done", &e));
     }
     drop(wakes);
     Ok(Removed { peer: peer.clone(), outcomes, warnings })
@@ -152,6 +156,13 @@ fn take_memory(host: &Host, peer: &Peer, warnings: &mut Vec<Warning>) -> Vec<Pro
         );
     }
     outcomes
+}
+
+/// Removes all state of exactly this identity, so that a namesake begins without a past. The caller holds its
+/// wake lock.
+pub(crate) fn purge(host: &Host, identity: &Identity) -> Result<(), CanaryError> {
+    let witness = host.canary().purge(&identity.to_string());
+    purge_facts(host, identity, |_| true).and(witness)
 }
 
 /// Removes every fact of exactly this identity that is `wanted`, by the name of its file, so that a

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Layout;
 use crate::layout::folder_key;
+use crate::undo::{Undo, UndoError};
 
 /// No mark is larger than this, in bytes.
 const LIMIT: u64 = 64 << 10;
@@ -24,6 +25,18 @@ struct Mark {
     personality: Personality,
     cwd: Utf8PathBuf,
     removed_at: String,
+    /// State of it is left: the removal did not come to its end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    purge_owed: bool,
+}
+
+/// How far a removal has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// The peer is out of the index, and its state is there.
+    Begun,
+    /// Nothing of the peer is left.
+    Purged,
 }
 
 /// The peers that were removed, by name and folder.
@@ -62,7 +75,24 @@ impl Removals {
     }
 }
 
-/// Remembers that a peer was removed.
+/// The folders of removed peers of this name of which state may be left, because their removal was cut off.
+/// A mark that cannot be read tells of none.
+///
+/// # Errors
+///
+/// [`ReadError`] when the folder of the marks cannot be listed.
+pub(crate) fn purges_owed(layout: &Layout, personality: &Personality) -> Result<Vec<Utf8PathBuf>, ReadError> {
+    let folder = layout.removals();
+    let names = list_folder(&folder)?;
+    let of_it = names.iter().filter(|name| name.split('.').next() == Some(personality.as_str()));
+    let marks = of_it.filter_map(|name| {
+        let bytes = read_file(&folder.join(name), LIMIT).ok()??;
+        serde_json::from_slice::<Mark>(&bytes).ok()
+    });
+    Ok(marks.filter(|mark| mark.purge_owed).map(|mark| mark.cwd).collect())
+}
+
+/// Remembers that a peer was removed, and how far that has come.
 ///
 /// # Errors
 ///
@@ -71,28 +101,39 @@ pub(crate) fn remember_removal(
     layout: &Layout,
     personality: &Personality,
     cwd: &Utf8Path,
+    stage: Stage,
     now: Timestamp,
 ) -> Result<(), WriteError> {
-    let mark = Mark { personality: personality.clone(), cwd: cwd.to_owned(), removed_at: iso_millis(now) };
+    let mark = Mark {
+        personality: personality.clone(),
+        cwd: cwd.to_owned(),
+        removed_at: iso_millis(now),
+        purge_owed: stage == Stage::Begun,
+    };
     let mut bytes = serde_json::to_vec_pretty(&mark).expect("a mark has only string keys");
     bytes.push(b'\n');
     ensure_dir(&layout.removals())?;
-    replace_file(&path(layout, personality, cwd), &bytes)
+    replace_file(&removal_mark(layout, personality, cwd), &bytes)
 }
 
-/// Forgets that a peer was removed: it is about to be born again.
+/// Forgets that a peer was removed: it is about to be born again. Where it is not, `undo` remembers it.
 ///
 /// # Errors
 ///
-/// [`WriteError`].
+/// [`UndoError`]; it is remembered then.
 pub(crate) fn forget_removal(
     layout: &Layout,
     personality: &Personality,
     cwd: &Utf8Path,
-) -> Result<(), WriteError> {
-    remove_file(&path(layout, personality, cwd)).map(drop)
+    undo: &mut Undo,
+) -> Result<(), UndoError> {
+    let path = removal_mark(layout, personality, cwd);
+    undo.keep_file(&path)?;
+    remove_file(&path)?;
+    Ok(())
 }
 
-fn path(layout: &Layout, personality: &Personality, cwd: &Utf8Path) -> Utf8PathBuf {
+/// The mark of a removal.
+pub(crate) fn removal_mark(layout: &Layout, personality: &Personality, cwd: &Utf8Path) -> Utf8PathBuf {
     layout.removals().join(format!("{personality}.{}.json", folder_key(cwd)))
 }

@@ -46,7 +46,7 @@ use crate::owed::{Owed, OwedError};
 use crate::pass::sweep;
 use crate::provision::{Caller, Occasion, Provisioned, begin, due};
 use crate::remove::purge_facts;
-use crate::removed::remember_removal;
+use crate::removed::{Stage, remember_removal};
 use crate::sweep::provider;
 
 pub use record::{Unfinished, unfinished_rename};
@@ -390,7 +390,7 @@ fn complete(host: &Host, held: Held, record: Record, mut warnings: Vec<Warning>)
     if let Some(peer) = &peer {
         keep_profile(host, peer, &mut warnings);
     }
-    if let Err(e) = remember_removal(host.layout(), &record.from, &record.cwd, now()) {
+    if let Err(e) = remember_removal(host.layout(), &record.from, &record.cwd, Stage::Purged, now()) {
         let message = "the old name would come back with an index that is restored";
         warnings.push(Warning::of(message, &e));
     }

@@ -8,8 +8,10 @@ use iapeer_statefile::{
 };
 
 use crate::host::{Host, Warning, now};
+use crate::recovery::newest_piece;
 use crate::removed::Removals;
 use crate::rename::{Unfinished, none_unfinished};
+use crate::undo::stands;
 
 /// A state file and its generations.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -208,7 +210,13 @@ fn put<F: Format>(
     if there.as_deref() == Some(&document.rendered(value)) {
         return Ok(Restored { path, generation, kept: None, changed: false, left_out, warnings });
     }
-    let kept = document.overrule(lock, value, &host.quarantine())?;
+    let kept = match document.overrule(lock, value, &host.quarantine()) {
+        Ok(kept) => kept,
+        Err(e) => {
+            warnings.push(stands(document, value, &e).ok_or(e)?);
+            newest_piece(host, &path)
+        }
+    };
     let line = Line::new(now(), "state-restored")
         .field("file", &path)
         .field("from", &generation)

@@ -403,7 +403,9 @@ impl<F: Format> Document<F> {
         let kept = self.backups().map(|backups| backups.keep(&bytes, Timestamp::now())).transpose();
         let kept = kept.map_err(|source| CommitError::Backup { path: self.path.clone(), source })?.flatten();
         let replaced = replace_file(&self.path, &bytes);
-        if let (Err(_), Some(generation)) = (&replaced, kept) {
+        if let (Err(_), Some(generation)) = (&replaced, kept)
+            && !read_file(&self.path, LIMIT).is_ok_and(|there| there.as_ref() == Some(&bytes))
+        {
             // It never was one. Where it cannot be removed either, it is the state that was about to be.
             let _ = remove_file(&generation.path);
         }

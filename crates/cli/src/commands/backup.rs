@@ -6,7 +6,7 @@ use iapeer_lifecycle::{Host, Kept, RestoreError, Restored, kept, restore};
 use iapeer_statefile::iso_millis;
 use serde::Serialize;
 
-use super::{Done, locked, state_fault};
+use super::{Done, locked, state_fault, unreadable};
 use crate::args::{Output, RestoreArgs};
 use crate::error::{CliError, Kind};
 use crate::{out, text};
@@ -131,9 +131,7 @@ fn restore_error(host: &Host, error: &RestoreError) -> CliError {
         RestoreError::Damaged { .. } | RestoreError::NothingGood { .. } => {
             CliError::of(Kind::Damaged, error).hint("another one: iapeer backup list, then --generation N")
         }
-        RestoreError::Read(_) => {
-            CliError::of(Kind::Damaged, error).hint("mend its permissions or its kind; nothing was changed")
-        }
+        RestoreError::Read(_) => unreadable(error),
         RestoreError::State(fault) => state_fault(host, fault),
         RestoreError::Unfinished(e) => super::rename::unfinished(e),
         RestoreError::Lock(e) => locked(e),

@@ -12,9 +12,9 @@ mod verify;
 
 use std::process::ExitCode;
 
-use iapeer_lifecycle::{FactError, FindError, Host, StopError, Switch};
+use iapeer_lifecycle::{FactError, FindError, Host, StopError, Switch, UndoError};
 use iapeer_registry::{Peer, Personality};
-use iapeer_statefile::{BadEntry, LockError, StateFault, WriteError};
+use iapeer_statefile::{BadEntry, CommitError, LockError, StateFault, WriteError};
 
 use crate::args::{BackupVerb, MemoryVerb, NativeVerb, SlotVerb, Verb};
 use crate::env;
@@ -116,7 +116,7 @@ fn state_fault(host: &Host, fault: &StateFault) -> CliError {
             "mend {path} by hand, or see whether a generation of it is kept: iapeer backup list"
         )),
         StateFault::Newer { .. } => error.hint("use the newer iapeer that wrote it"),
-        StateFault::Unreadable(_) => error.hint("mend its permissions or its kind; nothing was changed"),
+        StateFault::Unreadable(_) => unreadable(fault),
         _ => error,
     }
 }
@@ -153,6 +153,29 @@ fn find_error(error: &FindError) -> CliError {
     }
 }
 
+/// Something that is there and cannot be read.
+fn unreadable(error: &dyn std::error::Error) -> CliError {
+    CliError::of(Kind::Damaged, error).hint("mend its permissions or its kind; nothing was changed")
+}
+
+/// A state file that was not written, and is as it was.
+fn commit_error(error: &CommitError) -> CliError {
+    match error {
+        CommitError::Write(e) => write_error(e),
+        CommitError::Backup { .. } => CliError::of(Kind::Failed, error)
+            .hint("see that its folder under backups can be written, and that the disk is not full"),
+        _ => CliError::of(Kind::Failed, error),
+    }
+}
+
+/// What could not be kept for an undo, so that nothing was done.
+fn undo_error(error: &UndoError) -> CliError {
+    match error {
+        UndoError::Write(e) => write_error(e),
+        _ => unreadable(error),
+    }
+}
+
 /// Something that could not be written.
 fn write_error(error: &WriteError) -> CliError {
     let cli = CliError::of(Kind::Failed, error);
@@ -171,6 +194,8 @@ fn locked(error: &LockError) -> CliError {
     match error {
         LockError::Refused(e) => write_error(e),
         LockError::Held { .. } => CliError::of(Kind::Failed, error).hint("try again when it is done"),
+        LockError::Unusable { path, .. } => CliError::of(Kind::Failed, error)
+            .hint(format!("see that {path} is a file that can be written, or move it away")),
         _ => CliError::of(Kind::Failed, error),
     }
 }

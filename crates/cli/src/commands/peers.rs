@@ -8,12 +8,14 @@ use iapeer_lifecycle::{
     Wish, birth, deaths, observe_peer, remove, set_default_runtime,
 };
 use iapeer_registry::{NameError, Personality, RuntimeName, profile_path};
-use iapeer_statefile::CommitError;
 use serde::Serialize;
 
 use super::deaths::{journal_error, last_death};
 use super::rename::unfinished;
-use super::{Done, UNCLEAR, all_peers, locked, one_peer, state_fault, stop_error, write_error};
+use super::{
+    Done, UNCLEAR, all_peers, commit_error, locked, one_peer, state_fault, stop_error, undo_error,
+    unreadable, write_error,
+};
 use crate::args::{CreateArgs, InitArgs, Output, PeerArgs, RemoveArgs, RuntimeArgs, ShowArgs};
 use crate::env::absolute;
 use crate::error::{CliError, Kind};
@@ -102,7 +104,10 @@ fn birth_error(host: &Host, error: &BirthError) -> CliError {
         BirthError::Conflict(_) => {
             cli.hint("choose another name or folder; iapeer list shows which are taken")
         }
-        BirthError::Write(e) | BirthError::Commit(CommitError::Write(e)) => write_error(e),
+        BirthError::Write(e) => write_error(e),
+        BirthError::Commit(e) => commit_error(e),
+        BirthError::Undo(e) => undo_error(e),
+        BirthError::Left(_) => cli.hint("mend what it names, or move the file away, then try again"),
         _ => cli,
     }
 }
@@ -131,6 +136,8 @@ pub(crate) fn default_runtime(host: &Host, args: &RuntimeArgs) -> Done {
             ChangeError::State(fault) => state_fault(host, fault),
             ChangeError::Lock(e) => locked(e),
             ChangeError::Unfinished(e) => unfinished(e),
+            ChangeError::Commit(e) => commit_error(e),
+            ChangeError::Undo(e) => undo_error(e),
             _ => cli,
         }
     })?;
@@ -158,7 +165,7 @@ pub(super) fn runtime_hint(cli: CliError, error: &RuntimeError) -> CliError {
             "install it, or say where it is: IAPEER_{}_BIN=/path/to/program",
             runtime.as_str().to_ascii_uppercase()
         )),
-        RuntimeError::BadDefinition { .. } => {
+        RuntimeError::BadDefinition { .. } | RuntimeError::Unreadable(_) => {
             cli.hint("mend the file, or move it away to use what is built in")
         }
         _ => cli,
@@ -202,7 +209,7 @@ pub(crate) fn show(host: &Host, args: &ShowArgs) -> Done {
     let observed = observe_peer(host, &peer);
     let mut document = PeerDoc::new(&peer, &observed);
     let recorded = deaths(host).map_err(|e| journal_error(&e))?;
-    let canaries = host.canary().list().map_err(|e| CliError::of(Kind::Failed, &e))?;
+    let canaries = host.canary().list().map_err(|e| unreadable(&e))?;
     for runtime in &mut document.runtimes {
         let watching = canaries.iter().find(|c| {
             c.subject.identity == runtime.identity && Some(c.subject.server.pid) == runtime.server_pid
@@ -266,6 +273,7 @@ pub(crate) fn remove_verb(host: &Host, args: &RemoveArgs) -> Done {
         RemoveError::State(fault) => state_fault(host, fault),
         RemoveError::Lock(e) => locked(e),
         RemoveError::Unfinished(e) => unfinished(e),
+        RemoveError::Commit(e) => commit_error(e),
         RemoveError::Stop(e) => stop_error(e),
         _ => CliError::of(Kind::Failed, &e),
     })?;

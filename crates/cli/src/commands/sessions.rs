@@ -152,7 +152,10 @@ pub(crate) fn supervise(host: &Host, args: &SuperviseArgs) -> Done {
         return Err(error.hint("one pass: iapeer supervise --once").into());
     }
     super::doctor::warn_before_supervising(host);
-    let pass = supervise_once(host).map_err(|e| CliError::of(Kind::Failed, &e))?;
+    let pass = supervise_once(host).map_err(|e| match &e {
+        AttendError::Fact(e) => fact_error(e),
+        _ => CliError::of(Kind::Failed, &e),
+    })?;
     out::warnings(&pass.warnings);
     if args.output.json {
         #[derive(Serialize)]

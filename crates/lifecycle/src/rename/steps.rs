@@ -13,7 +13,7 @@ use super::record::Record;
 use crate::host::Host;
 use crate::owed::{OwedError, load};
 use crate::recovery::edit_index;
-use crate::removed::forget_removal;
+use crate::removed::removal_mark;
 
 /// One step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,7 +127,9 @@ pub(super) fn perform(
             index.rename(&record.from, &record.to, &record.new_cwd)?;
             keep(host.registry().path(), undo)?;
             // Before the name is in the index: a mark beside a peer that is there would cost it its life.
-            forget_removal(host.layout(), &record.to, &record.new_cwd)?;
+            let mark = removal_mark(host.layout(), &record.to, &record.new_cwd);
+            keep(&mark, undo)?;
+            remove_file(&mark)?;
             Ok(edit.commit(&index)?)
         }
         // The absence of such a file says nothing to anybody, so it need not come back.
