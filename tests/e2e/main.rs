@@ -34,6 +34,7 @@ mod mended;
 mod provider;
 mod slot_check;
 
+mod disk;
 mod doctor;
 mod doctor_faults;
 mod doctor_fix;

@@ -10,8 +10,10 @@ mod sessions;
 mod slot;
 mod verify;
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
+use camino::Utf8Path;
 use iapeer_lifecycle::{FactError, FindError, Host, StopError, Switch, UndoError};
 use iapeer_registry::{Peer, Personality};
 use iapeer_statefile::{BadEntry, CommitError, LockError, StateFault, WriteError};
@@ -186,7 +188,24 @@ fn write_error(error: &WriteError) -> CliError {
         WriteError::SymbolicLink { path } | WriteError::WrongKind { path, .. } => {
             cli.hint(format!("move {path} away, or choose another folder"))
         }
+        WriteError::Io { path, source, .. } => match disk_hint(path, source) {
+            Some(hint) => cli.hint(hint),
+            None => {
+                cli.hint("see that its folder is there and can be written, and that the disk is not full")
+            }
+        },
         _ => cli.hint("see that its folder is there and can be written, and that the disk is not full"),
+    }
+}
+
+/// What mends a disk that takes nothing.
+fn disk_hint(path: &Utf8Path, source: &std::io::Error) -> Option<String> {
+    match source.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            Some(format!("make room on the disk of {path}; nothing was lost"))
+        }
+        ErrorKind::ReadOnlyFilesystem => Some(format!("make the disk of {path} one that can be written")),
+        _ => None,
     }
 }
 
@@ -194,8 +213,14 @@ fn locked(error: &LockError) -> CliError {
     match error {
         LockError::Refused(e) => write_error(e),
         LockError::Held { .. } => CliError::of(Kind::Failed, error).hint("try again when it is done"),
-        LockError::Unusable { path, .. } => CliError::of(Kind::Failed, error)
-            .hint(format!("see that {path} is a file that can be written, or move it away")),
+        LockError::Unusable { path, source } => {
+            let hint = disk_hint(path, source);
+            CliError::of(Kind::Failed, error).hint(
+                hint.unwrap_or_else(|| {
+                    format!("see that {path} is a file that can be written, or move it away")
+                }),
+            )
+        }
         _ => CliError::of(Kind::Failed, error),
     }
 }

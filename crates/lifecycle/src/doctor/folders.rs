@@ -47,8 +47,13 @@ pub(super) fn root(sight: &Sight) -> Vec<Finding> {
             match rustix::fs::access(root.as_std_path(), Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK)
             {
                 Ok(()) => Finding::ok(format!("{root} is there, is yours, and can be written")),
-                Err(e) => Finding::fail(format!("{root} cannot be written: {e}"))
-                    .remedy(format!("chmod u+rwx {}", quoted(root))),
+                Err(e) => {
+                    let remedy = match e {
+                        rustix::io::Errno::ROFS => format!("make the disk of {root} one that can be written"),
+                        _ => format!("chmod u+rwx {}", quoted(root)),
+                    };
+                    Finding::fail(format!("{root} cannot be written: {e}")).remedy(remedy)
+                }
             }
         }
     }]
