@@ -169,7 +169,8 @@ pub(crate) struct RenameArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// Let the index take the facts of the profiles; no profile is changed, and no entry removed
+    /// Let the index take the facts of the profiles, and set aside entries that cannot be used; no profile
+    /// is changed
     #[arg(long)]
     pub(crate) fix: bool,
     #[command(flatten)]
