@@ -56,7 +56,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         act: |root| commit(root, &NEW),
         check: |root, end| {
             let kept = backups(root).list().unwrap().len();
-            assert!((5..=6).contains(&kept), "{kept} generations");
+            // A commit that fails takes its own generation back, when an older one has gone for it.
+            assert!((4..=6).contains(&kept), "{kept} generations");
             old_or_new(root, end, 7);
             assert_eq!(backups(root).list().unwrap().len(), 5, "the next commit catches up");
         },
