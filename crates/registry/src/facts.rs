@@ -1,8 +1,8 @@
 //! The facts that a profile and an index entry share, and their form on disk.
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _, MapAccess};
 use serde::ser::SerializeMap;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::{Personality, RuntimeName};
@@ -24,10 +24,10 @@ pub enum Nature {
 
 /// A nature together with the word it was written as: `human` and `scripted` are still read, and written
 /// back as found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
 pub struct Intelligence {
-    word: String,
+    word: &'static str,
     nature: Nature,
 }
 
@@ -51,13 +51,22 @@ impl Intelligence {
 impl TryFrom<String> for Intelligence {
     type Error = String;
     fn try_from(word: String) -> Result<Self, String> {
-        let nature = match word.as_str() {
-            "artificial" => Nature::Artificial,
-            "natural" | "human" => Nature::Natural,
-            "absent" | "scripted" => Nature::Absent,
+        let (word, nature) = match word.as_str() {
+            "artificial" => ("artificial", Nature::Artificial),
+            "natural" => ("natural", Nature::Natural),
+            "human" => ("human", Nature::Natural),
+            "absent" => ("absent", Nature::Absent),
+            "scripted" => ("scripted", Nature::Absent),
             _ => return Err(format!("{word:?} is no intelligence: artificial, natural or absent")),
         };
         Ok(Intelligence { word, nature })
+    }
+}
+
+/// By hand, for the derived one would take the word from the input, which does not live as long.
+impl<'de> Deserialize<'de> for Intelligence {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.try_into().map_err(D::Error::custom)
     }
 }
 
@@ -70,7 +79,7 @@ impl std::str::FromStr for Intelligence {
 
 impl From<Intelligence> for String {
     fn from(intelligence: Intelligence) -> String {
-        intelligence.word
+        intelligence.word.to_owned()
     }
 }
 
@@ -143,25 +152,14 @@ impl Facts {
         self
     }
 
-    /// The keys of the facts in a JSON object, in the order of the contract.
-    pub(crate) const KEYS: [&str; 7] = [
-        "personality",
-        "default_runtime",
-        "runtime",
-        "runtimes",
-        "description",
-        "intelligence",
-        "interfaces",
-    ];
-
-    /// Reads the facts from a JSON object, which may have other keys, too.
+    /// The facts that these members of a JSON object tell.
     ///
     /// `default_runtime` wins over its old name `runtime`; one of the two, or `runtimes`, must be there.
-    pub(crate) fn read(map: &Map<String, Value>) -> Result<Facts, Problem> {
-        let personality = member(map, "personality")?.ok_or_else(|| Problem::missing("personality"))?;
-        let mirror: Option<RuntimeName> = member(map, "runtime")?;
-        let default: Option<RuntimeName> = member(map, "default_runtime")?.or(mirror);
-        let mut runtimes: Vec<RuntimeName> = member(map, "runtimes")?.unwrap_or_default();
+    pub(crate) fn of(members: Members) -> Result<Facts, Problem> {
+        let personality = members.personality?.ok_or_else(|| Problem::missing("personality"))?;
+        let mirror = members.runtime?;
+        let default = members.default_runtime?.or(mirror);
+        let mut runtimes = members.runtimes?.unwrap_or_default();
         let default_runtime = default
             .or_else(|| runtimes.first().cloned())
             .ok_or_else(|| Problem::missing("default_runtime"))?;
@@ -169,16 +167,16 @@ impl Facts {
             runtimes.insert(0, default_runtime.clone());
         }
         let intelligence =
-            member(map, "intelligence")?.unwrap_or_else(|| Intelligence::of_runtime(&default_runtime));
-        let description = member(map, "description")?.unwrap_or_default();
-        let interfaces = member(map, "interfaces")?.unwrap_or_default();
+            members.intelligence?.unwrap_or_else(|| Intelligence::of_runtime(&default_runtime));
+        let description = members.description?.unwrap_or_default();
+        let interfaces = members.interfaces?.unwrap_or_default();
         Ok(Facts { personality, runtimes, default_runtime, description, intelligence, interfaces })
     }
 
     /// Writes the facts into a JSON object, into which something else may belong, too.
     pub(crate) fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         let [personality, default_runtime, runtime, runtimes, description, intelligence, interfaces] =
-            Facts::KEYS;
+            Members::KEYS;
         map.serialize_entry(personality, self.personality.as_str())?;
         map.serialize_entry(default_runtime, self.default_runtime.as_str())?;
         map.serialize_entry(runtime, self.default_runtime.as_str())?;
@@ -192,10 +190,61 @@ impl Facts {
 /// The facts alone, as one JSON object.
 impl Serialize for Facts {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(Facts::KEYS.len()))?;
+        let mut map = serializer.serialize_map(Some(Members::KEYS.len()))?;
         self.write(&mut map)?;
         map.end()
     }
+}
+
+/// What one key of an object holds; `null` counts as absent.
+pub(crate) type Member<T> = Result<Option<T>, Problem>;
+
+/// The members that tell the facts: once for their names, their types, and the two ways to read them.
+macro_rules! members {
+    ($($key:ident: $type:ty,)*) => {
+        /// The members of a JSON object that tell the facts, each read by itself.
+        pub(crate) struct Members {
+            $($key: Member<$type>,)*
+        }
+
+        impl Members {
+            /// Their keys, in the order of the contract.
+            pub(crate) const KEYS: [&str; [$(stringify!($key)),*].len()] = [$(stringify!($key)),*];
+
+            /// None of them.
+            pub(crate) fn none() -> Members {
+                Members { $($key: Ok(None),)* }
+            }
+
+            /// Those of an object that was read before, which may have other keys, too.
+            pub(crate) fn of(map: &Map<String, Value>) -> Members {
+                Members { $($key: member(map, stringify!($key)),)* }
+            }
+
+            /// Takes the value of a key from an object that is being read; false when the key is none of
+            /// these, and its value is still to be taken.
+            pub(crate) fn take<'de, A: MapAccess<'de>>(
+                &mut self,
+                key: &str,
+                object: &mut A,
+            ) -> Result<bool, A::Error> {
+                match key {
+                    $(stringify!($key) => self.$key = Ok(object.next_value()?),)*
+                    _ => return Ok(false),
+                }
+                Ok(true)
+            }
+        }
+    };
+}
+members! {
+    personality: Personality,
+    default_runtime: RuntimeName,
+    runtime: RuntimeName,
+    runtimes: Vec<RuntimeName>,
+    description: String,
+    intelligence: Intelligence,
+    interfaces: Map<String, Value>,
 }
 
 /// What is wrong with one key of an object.
@@ -211,11 +260,8 @@ impl Problem {
     }
 }
 
-/// Reads one member; `null` counts as absent.
-pub(crate) fn member<T: DeserializeOwned>(
-    map: &Map<String, Value>,
-    key: &'static str,
-) -> Result<Option<T>, Problem> {
+/// Reads one member.
+pub(crate) fn member<T: DeserializeOwned>(map: &Map<String, Value>, key: &'static str) -> Member<T> {
     match map.get(key) {
         None | Some(Value::Null) => Ok(None),
         Some(value) => {

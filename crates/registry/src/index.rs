@@ -9,9 +9,11 @@ use iapeer_statefile::{
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::{Map, Value};
 
-use crate::facts::{Problem, member};
+use crate::facts::{Member, Members, Problem, member};
 use crate::profile::render;
 use crate::{Facts, Personality, ProfileFormat, profile_document};
+
+mod whole;
 
 /// The newest schema of the index that we read and write.
 const VERSION: u64 = 2;
@@ -33,23 +35,29 @@ impl Peer {
         Peer { facts, cwd, other: Map::new() }
     }
 
-    /// Reads an entry, save the keys that we do not know.
-    fn read(entry: &Value) -> Result<Peer, (&'static str, String)> {
-        let Value::Object(map) = entry else { return Err(("", "not an object".to_owned())) };
-        let problem = |p: Problem| (p.key, p.reason);
-        let facts = Facts::read(map).map_err(problem)?;
-        let cwd: Utf8PathBuf =
-            member(map, "cwd").map_err(problem)?.ok_or(("", "`cwd` is missing".to_owned()))?;
+    /// The peer that these members of an entry tell, save the keys that we do not know.
+    fn of(members: Members, cwd: Member<Utf8PathBuf>) -> Result<Peer, Problem> {
+        let facts = Facts::of(members)?;
+        let whole = |reason: &str| Problem { key: "", reason: reason.to_owned() };
+        let cwd = cwd?.ok_or_else(|| whole("`cwd` is missing"))?;
         if !cwd.is_absolute() {
-            return Err(("cwd", format!("`cwd` is not an absolute path: {cwd}")));
+            return Err(Problem { key: "cwd", reason: format!("`cwd` is not an absolute path: {cwd}") });
         }
-        Ok(Peer { facts, cwd, other: Map::new() })
+        Ok(Peer::new(facts, cwd))
+    }
+
+    /// Reads an entry, save the keys that we do not know.
+    fn read(entry: &Value) -> Result<Peer, Problem> {
+        match entry {
+            Value::Object(map) => Peer::of(Members::of(map), member(map, "cwd")),
+            _ => Err(Problem { key: "", reason: "not an object".to_owned() }),
+        }
     }
 
     /// Takes on the keys of its entry that we do not know.
     fn with_unknown(self, entry: Value) -> Peer {
         let Value::Object(mut other) = entry else { return self };
-        other.retain(|key, _| key != "cwd" && !Facts::KEYS.contains(&key.as_str()));
+        other.retain(|key, _| key != "cwd" && !Members::KEYS.contains(&key.as_str()));
         Peer { other, ..self }
     }
 }
@@ -188,15 +196,23 @@ impl Format for IndexFormat {
     type Value = Index;
 
     fn parse(&self, bytes: &[u8]) -> Result<Parsed<Index>, Fault> {
+        whole::read(bytes).map_or_else(|| IndexFormat::with_bad_entries(bytes), |i| Ok(Parsed::whole(i)))
+    }
+
+    fn render(&self, index: &Index) -> Vec<u8> {
+        render(index)
+    }
+
+    fn validate(&self, index: &Index, bytes: &[u8]) -> Result<(), Fault> {
+        if whole::reads_back(index, bytes) { Ok(()) } else { self.parse(bytes).map(drop) }
+    }
+}
+
+impl IndexFormat {
+    /// Reads any index, entry by entry, and says what is wrong with it and where.
+    fn with_bad_entries(bytes: &[u8]) -> Result<Parsed<Index>, Fault> {
         let mut other: Map<String, Value> = serde_json::from_slice(bytes).map_err(|e| Fault::syntax(&e))?;
-        match other.shift_remove("version") {
-            None => {}
-            Some(version) => match version.as_u64() {
-                Some(found) if found > VERSION => return Err(Fault::Newer { found, known: VERSION }),
-                Some(_) => {}
-                None => return Err(Fault::shape("`version` is not a number")),
-            },
-        }
+        known_schema(other.shift_remove("version").as_ref())?;
         let entries = match other.shift_remove("peers") {
             Some(Value::Array(entries)) => entries,
             Some(_) => return Err(Fault::shape("`peers` is not a list")),
@@ -210,11 +226,13 @@ impl Format for IndexFormat {
             let read = Peer::read(&entry).and_then(|peer| {
                 let personality = &peer.facts.personality;
                 if names.contains(personality) {
-                    return Err(("personality", format!("a second peer {personality}")));
+                    let reason = format!("a second peer {personality}");
+                    return Err(Problem { key: "personality", reason });
                 }
                 if let Some(owner) = folders.get(&peer.cwd) {
                     let personality = Personality::clone(owner);
-                    return Err(("cwd", Conflict::FolderTaken { cwd: peer.cwd, personality }.to_string()));
+                    let reason = Conflict::FolderTaken { cwd: peer.cwd, personality }.to_string();
+                    return Err(Problem { key: "cwd", reason });
                 }
                 Ok(peer)
             });
@@ -224,7 +242,7 @@ impl Format for IndexFormat {
                     folders.insert(peer.cwd.clone(), peer.facts.personality.clone());
                     index.peers.push(peer.with_unknown(entry));
                 }
-                Err((key, reason)) => {
+                Err(Problem { key, reason }) => {
                     let pointer =
                         if key.is_empty() { format!("/peers/{i}") } else { format!("/peers/{i}/{key}") };
                     bad.push(BadEntry { pointer, reason });
@@ -235,9 +253,14 @@ impl Format for IndexFormat {
         index.peers.sort_by(|a, b| a.facts.personality.cmp(&b.facts.personality));
         Ok(Parsed { value: index, bad })
     }
+}
 
-    fn render(&self, index: &Index) -> Vec<u8> {
-        render(index)
+/// Refuses the schema of an index that is newer than ours; one that says none is of the first.
+fn known_schema(version: Option<&Value>) -> Result<(), Fault> {
+    match version.map(Value::as_u64) {
+        Some(Some(found)) if found > VERSION => Err(Fault::Newer { found, known: VERSION }),
+        Some(None) => Err(Fault::shape("`version` is not a number")),
+        _ => Ok(()),
     }
 }
 

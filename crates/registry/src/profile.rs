@@ -6,6 +6,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
 use crate::Facts;
+use crate::facts::Members;
 
 /// A peer's profile: the facts, and sections that others own and we keep.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,8 +64,8 @@ impl Format for ProfileFormat {
         let mut other: Map<String, Value> = serde_json::from_slice(bytes).map_err(|e| Fault::syntax(&e))?;
         let mut unsaid = MAY_BE_UNSAID.to_vec();
         unsaid.retain(|key| other.get(*key).is_none_or(Value::is_null));
-        let facts = Facts::read(&other).map_err(|p| Fault::shape(p.reason))?;
-        other.retain(|key, _| !Facts::KEYS.contains(&key.as_str()));
+        let facts = Facts::of(Members::of(&other)).map_err(|p| Fault::shape(p.reason))?;
+        other.retain(|key, _| !Members::KEYS.contains(&key.as_str()));
         Ok(Parsed::whole(Profile { facts, other, unsaid }))
     }
 
@@ -83,7 +84,9 @@ impl Serialize for Profile {
 }
 
 pub(crate) fn render(value: &impl Serialize) -> Vec<u8> {
-    let mut bytes = serde_json::to_vec_pretty(value).expect("all keys are strings");
+    // Enough for an index of a hundred peers, so that it is not copied while it grows.
+    let mut bytes = Vec::with_capacity(64 << 10);
+    serde_json::to_writer_pretty(&mut bytes, value).expect("all keys are strings");
     bytes.push(b'\n');
     bytes
 }

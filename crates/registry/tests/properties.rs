@@ -77,6 +77,17 @@ fn index() -> impl Strategy<Value = Value> {
     })
 }
 
+/// An index with nothing wrong in it.
+fn good_index() -> impl Strategy<Value = Value> {
+    (facts("a"), facts("b"), unknown()).prop_map(|(mut a, mut b, more)| {
+        a.insert("cwd".to_owned(), "/a".into());
+        b.insert("cwd".to_owned(), "/b".into());
+        let mut map = more;
+        map.insert("peers".to_owned(), json!([a, b]));
+        Value::Object(map)
+    })
+}
+
 /// Every key and value of `old` is in `new`.
 fn is_in(old: &Value, new: &Value) -> bool {
     match (old, new) {
@@ -126,6 +137,29 @@ proptest! {
         }
         // An entry that cannot be used is kept as it is.
         prop_assert!(read.bad.is_empty() || new.iter().any(|other| *other == old[2]));
+    }
+
+    #[test]
+    fn an_index_is_the_same_whether_or_not_something_in_it_needs_care(document in good_index()) {
+        let quick = IndexFormat.parse(document.to_string().as_bytes()).unwrap();
+        let mut document = document;
+        document["peers"].as_array_mut().unwrap().push(Value::Null);
+        let careful = IndexFormat.parse(document.to_string().as_bytes()).unwrap();
+        prop_assert_eq!((quick.bad.len(), careful.bad.len()), (0, 1));
+        let mut without = careful.value;
+        prop_assert_eq!(without.take_unreadable(), [Value::Null]);
+        prop_assert_eq!(without, quick.value);
+    }
+
+    #[test]
+    fn what_validates_parses_to_what_was_rendered(document in prop_oneof![index(), good_index()]) {
+        let index = IndexFormat.parse(document.to_string().as_bytes()).unwrap().value;
+        let bytes = IndexFormat.render(&index);
+        let parsed = IndexFormat.parse(&bytes);
+        prop_assert_eq!(IndexFormat.validate(&index, &bytes).is_ok(), parsed.is_ok());
+        prop_assert!(parsed.is_ok_and(|parsed| parsed.value == index));
+        let cut = &bytes[..bytes.len() - 2];
+        prop_assert!(IndexFormat.validate(&index, cut).is_err() && IndexFormat.parse(cut).is_err());
     }
 
     #[test]

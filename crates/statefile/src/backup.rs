@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::file::{create_unsynced, ensure_dir, list_folder, read_file, remove_file};
+use crate::file::{create_unsynced, ensure_dir, holds, list_folder, remove_file};
 use crate::time::{compact, parse_compact};
 use crate::{ReadError, WriteError};
 
@@ -85,7 +85,7 @@ impl Backups {
     pub fn keep(&self, bytes: &[u8], now: Timestamp) -> Result<Option<Generation>, BackupError> {
         let all = self.list()?;
         if let Some(newest) = all.first()
-            && read_file(&newest.path, bytes.len() as u64).is_ok_and(|kept| kept.as_deref() == Some(bytes))
+            && holds(&newest.path, bytes).unwrap_or(false)
         {
             return Ok(None);
         }

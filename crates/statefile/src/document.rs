@@ -33,6 +33,17 @@ pub trait Format {
 
     /// Writes the value.
     fn render(&self, value: &Self::Value) -> Vec<u8>;
+
+    /// Refuses `bytes`, rendered from `value`, when they would not read back. A format that can tell this
+    /// from the value for less than the price of reading it may; it must be no laxer than reading.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] that [`Format::parse`] would find.
+    fn validate(&self, value: &Self::Value, bytes: &[u8]) -> Result<(), Fault> {
+        let _ = value;
+        self.parse(bytes).map(drop)
+    }
 }
 
 /// A value and what was wrong beside it.
@@ -330,29 +341,33 @@ impl<F: Format> Document<F> {
     ///
     /// [`Fault`].
     pub fn parse(&self, bytes: &[u8]) -> Result<Parsed<F::Value>, Fault> {
-        let corrupt =
-            |corruption, reason: &str| Err(Fault::Corrupt { corruption, reason: reason.to_owned() });
-        if bytes.iter().all(|b| *b == 0 || b.is_ascii_whitespace()) {
-            return corrupt(Corruption::Empty, "there is nothing in it");
-        }
-        let text = match std::str::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(e) => {
-                return corrupt(Corruption::Encoding, &format!("not UTF-8 from byte {}", e.valid_up_to()));
-            }
-        };
-        self.format.parse(bytes).map_err(|fault| match fault {
-            Fault::Corrupt { corruption: Corruption::Syntax, reason }
-                if text.lines().any(|l| l.starts_with("<<<<<<< ")) =>
-            {
-                Fault::Corrupt {
-                    corruption: Corruption::MergeConflict,
-                    reason: format!("a merge conflict ({reason})"),
-                }
-            }
-            other => other,
-        })
+        explained(bytes, |bytes| self.format.parse(bytes))
     }
+}
+
+/// What `judge` says of bytes that are text, with the faults that every text format shares.
+fn explained<T>(bytes: &[u8], judge: impl FnOnce(&[u8]) -> Result<T, Fault>) -> Result<T, Fault> {
+    let corrupt = |corruption, reason: &str| Err(Fault::Corrupt { corruption, reason: reason.to_owned() });
+    if bytes.iter().all(|b| *b == 0 || b.is_ascii_whitespace()) {
+        return corrupt(Corruption::Empty, "there is nothing in it");
+    }
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(e) => {
+            return corrupt(Corruption::Encoding, &format!("not UTF-8 from byte {}", e.valid_up_to()));
+        }
+    };
+    judge(bytes).map_err(|fault| match fault {
+        Fault::Corrupt { corruption: Corruption::Syntax, reason }
+            if text.lines().any(|l| l.starts_with("<<<<<<< ")) =>
+        {
+            Fault::Corrupt {
+                corruption: Corruption::MergeConflict,
+                reason: format!("a merge conflict ({reason})"),
+            }
+        }
+        other => other,
+    })
 }
 
 /// The right to replace a document, together with what it held.
@@ -395,7 +410,7 @@ impl<F: Format> Document<F> {
     /// Writes the document, whatever stands there. `_lock` is the proof that nobody else does.
     pub(crate) fn put(&self, _lock: &Lock, value: &F::Value) -> Result<(), CommitError> {
         let bytes = self.rendered(value);
-        if let Err(fault) = self.parse(&bytes) {
+        if let Err(fault) = explained(&bytes, |bytes| self.format.validate(value, bytes)) {
             return Err(CommitError::Invalid { path: self.path.clone(), reason: fault.to_string() });
         }
         // First the backup: a commit that is acknowledged has one. A crash in between leaves a generation

@@ -79,6 +79,15 @@ pub fn read_file(path: &Utf8Path, limit: u64) -> Result<Option<Vec<u8>>, ReadErr
     open_for_reading(path)?.map(|(file, meta)| read_open(file, &meta, path, limit)).transpose()
 }
 
+/// Whether the file at `path` holds just these bytes. It is read only when it is as long as they are.
+pub(crate) fn holds(path: &Utf8Path, bytes: &[u8]) -> Result<bool, ReadError> {
+    let len = bytes.len() as u64;
+    match open_for_reading(path)? {
+        Some((file, meta)) if meta.len() == len => Ok(read_open(file, &meta, path, len)? == bytes),
+        _ => Ok(false),
+    }
+}
+
 /// Opens a regular file for [`read_open`]; `None` when there is nothing at the path.
 pub(crate) fn open_for_reading(path: &Utf8Path) -> Result<Option<(File, Metadata)>, ReadError> {
     let refused = |source: io::Error| ReadError::Io { path: path.to_owned(), source };

@@ -17,7 +17,7 @@
 //!
 //! *The right to write is a type.* [`Document::edit`] wants proof of a held [`Lock`], reads again, and
 //! gives an [`Edit`] only when what was read may be replaced; "failed to read, then saved" cannot be
-//! written down. [`Edit::commit`] validates what it is about to write by parsing it, keeps it as a
+//! written down. [`Edit::commit`] validates what it is about to write ([`Format::validate`]), keeps it as a
 //! generation, then writes a temporary file beside the target, syncs it, renames it over the target and syncs
 //! the folder.
 //!

@@ -127,11 +127,12 @@ impl Lock {
     /// Tells people who holds it.
     fn describe(&self, holder: &str) -> io::Result<()> {
         let line = Line::new(Timestamp::now(), "lock").field("pid", std::process::id()).field("by", holder);
-        let mut file = &self.file;
-        file.seek(SeekFrom::Start(0))?;
         let text = format!("{}\n", line.render());
-        step::write_all(file, text.as_bytes(), &self.path)?;
-        file.set_len(text.len() as u64)
+        // The file was just opened, so this is its start.
+        step::write_all(&self.file, text.as_bytes(), &self.path)?;
+        let len = text.len() as u64;
+        // Most lines are as long as the one before, and even a truncation of nothing is a change to the disk.
+        if self.file.metadata()?.len() == len { Ok(()) } else { self.file.set_len(len) }
     }
 }
 
