@@ -202,7 +202,7 @@ pub enum StateFault {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommitError {
-    /// What was to be written does not read back as a document: a defect of the caller.
+    /// What was to be written does not read back as a document.
     #[error("refusing to write {path}: it would not read back ({reason})")]
     Invalid {
         /// The document.
@@ -410,6 +410,10 @@ impl<F: Format> Document<F> {
     /// Writes the document, whatever stands there. `_lock` is the proof that nobody else does.
     pub(crate) fn put(&self, _lock: &Lock, value: &F::Value) -> Result<(), CommitError> {
         let bytes = self.rendered(value);
+        if bytes.len() as u64 > LIMIT {
+            let reason = format!("it has {} bytes, and at most {LIMIT} are read", bytes.len());
+            return Err(CommitError::Invalid { path: self.path.clone(), reason });
+        }
         if let Err(fault) = explained(&bytes, |bytes| self.format.validate(value, bytes)) {
             return Err(CommitError::Invalid { path: self.path.clone(), reason: fault.to_string() });
         }

@@ -343,3 +343,14 @@ fn the_holder_of_a_lock_is_told_without_taking_it() {
     drop(lock);
     assert_eq!(holder(&path), None);
 }
+
+#[test]
+fn what_would_not_be_read_is_not_written() {
+    let f = folder();
+    let lock = Lock::acquire(&f.join("x.lock"), Wait::Try, "test").unwrap();
+    let document = Document::new(f.join("x.json"), Lines);
+    document.edit(&lock).unwrap().commit(&vec![1]).unwrap();
+    let error = document.edit(&lock).unwrap().commit(&vec![u32::MAX; 2 << 20]).unwrap_err();
+    assert!(error.to_string().contains("at most 16777216 are read"), "{error}");
+    assert!(matches!(document.read(), Reading::Present(value) if value == [1]));
+}
