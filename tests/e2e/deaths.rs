@@ -11,7 +11,7 @@ use crate::sight::{json_file, number};
 
 /// The one death on record, and one it stays however often everybody looks.
 #[track_caller]
-fn the_one_death(host: &Host) -> Value {
+pub(crate) fn the_one_death(host: &Host) -> Value {
     wait_until("a record of the death", || !host.deaths().is_empty());
     for command in ["deaths", "deaths", "deaths", "supervise --once", "supervise --once", "deaths"] {
         host.ok(command);

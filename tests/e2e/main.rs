@@ -26,7 +26,9 @@ mod verify;
 
 mod attach;
 mod deaths;
+mod matrix_deaths;
 mod programs;
+mod selftest;
 mod supervise;
 
 mod memory;

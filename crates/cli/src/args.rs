@@ -1,7 +1,9 @@
 //! What can be typed. What it means is elsewhere.
 
 use camino::Utf8PathBuf;
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
+use iapeer_lifecycle::selftest_ways;
 use iapeer_registry::{Intelligence, Personality, RuntimeName};
 
 /// The host-level core for a team of AI agents on one machine.
@@ -13,14 +15,13 @@ pub(crate) struct Cli {
 }
 
 /// The verbs of the contract that are not there yet, and what each will do.
-pub(crate) const PLANNED: [(&str, &str); 12] = [
+pub(crate) const PLANNED: [(&str, &str); 11] = [
     ("new", "begin a peer's session anew"),
     ("refresh", "begin anew at the next wake"),
     ("interrupt", "interrupt what a session is doing"),
     ("compact", "let a session compact its context"),
     ("service", "let the host's service manager run the supervisor"),
     ("logs", "the logs of a peer as one timeline"),
-    ("selftest", "prove on this host that deaths are recorded"),
     ("canary", "look at the witnesses"),
     ("schema", "print the schema of a JSON document"),
     ("completions", "shell completions"),
@@ -90,6 +91,8 @@ pub(crate) enum Verb {
     Deaths(DeathsArgs),
     /// Tell why a peer is down
     Why(WhyArgs),
+    /// Prove on this host that deaths are recorded, with sessions of its own
+    Selftest(SelftestArgs),
 }
 
 #[derive(Debug, Args)]
@@ -351,6 +354,21 @@ pub(crate) struct WhyArgs {
     pub(crate) peer: Personality,
     /// The runtime [default: the one that died last, else the peer's default]
     pub(crate) runtime: Option<RuntimeName>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SelftestArgs {
+    /// How to end a session [default: in each of these ways, one after the other]
+    #[arg(value_name = "WAY", value_parser = PossibleValuesParser::new(selftest_ways()))]
+    pub(crate) ways: Vec<String>,
+    /// How long a record may take
+    #[arg(long, value_name = "SECS", default_value = "10")]
+    pub(crate) limit: std::num::NonZeroU64,
+    /// Leave the temporary root where it is, for a look at its logs
+    #[arg(long)]
+    pub(crate) keep: bool,
     #[command(flatten)]
     pub(crate) output: Output,
 }

@@ -46,6 +46,11 @@ pub(crate) fn settings(verb: &str) -> Result<Settings, CliError> {
     })
 }
 
+/// The folder for what is temporary, where `TMPDIR` names one.
+pub(crate) fn temporary_folder() -> Result<Option<Utf8PathBuf>, CliError> {
+    Env::of_process().path("TMPDIR")
+}
+
 struct Env(BTreeMap<OsString, OsString>);
 
 impl Env {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use iapeer_canary::{
-    Armed, Canary, CanaryError, Deaths, Delivery, Finding, Liveness, SessionEnd, Signal, Subject, Watch, send,
+    Armed, Canary, CanaryError, Delivery, Finding, Liveness, SessionEnd, Signal, Subject, Watch, send,
 };
 use iapeer_registry::Identity;
 use iapeer_statefile::{Line, LockError, ReadError, Removal};
@@ -143,10 +143,12 @@ pub(crate) fn record_end(canary: &Canary, identity: &Identity, session: &Session
         Liveness::Dead { status } => status,
         Liveness::Alive | Liveness::Unknown(_) => return Ok(()),
     };
-    if send(&server, Signal::CHILD).map_err(EndError::from)? == Delivery::Sent
-        && wait_dead(&server, HOOK_GRACE)
-    {
-        return Ok(());
+    match send(&server, Signal::CHILD).map_err(EndError::from)? {
+        // The server is dead too, and as a rule its program went with it: that is the server's death, unless
+        // the hook has said otherwise.
+        Delivery::AlreadyDead => return Ok(()),
+        Delivery::Sent if wait_dead(&server, HOOK_GRACE) => return Ok(()),
+        Delivery::Sent => {}
     }
     let subject = Subject::new(identity.to_string(), server);
     canary.record_session_exit(&subject, &SessionEnd { pane_pid: program.pid, status })?;
@@ -167,10 +169,10 @@ fn last_word(
         if stop.entries.iter().any(|e| e.event() == "server-stop" && e.get("death") == Some(&death)) {
             return Ok((
                 ServerEnd::AfterItsProgram,
-                last_record(host, |r| r.server_pid == Some(subject.server.pid))?,
+                last_record(canary, |r| r.server_pid == Some(subject.server.pid))?,
             ));
         }
-        if let Some(record) = last_record(host, |r| r.death() == Some(&death))? {
+        if let Some(record) = last_record(canary, |r| r.death() == Some(&death))? {
             return Ok((ServerEnd::Unplanned, Some(record)));
         }
         if Instant::now() >= deadline {
@@ -181,11 +183,12 @@ fn last_word(
     }
 }
 
+/// The last such record, also one that stands beside its journal because that could not be written.
 fn last_record(
-    host: &Host,
+    canary: &Canary,
     wanted: impl Fn(&iapeer_canary::DeathRecord) -> bool,
-) -> Result<Option<(String, String)>, ReadError> {
-    let records = Deaths::of(&host.exits_log().read()?).records;
+) -> Result<Option<(String, String)>, CanaryError> {
+    let records = canary.deaths()?.records;
     Ok(records.into_iter().rfind(wanted).map(|record| (record.ts.clone(), cause_word(&record))))
 }
 
@@ -246,5 +249,54 @@ pub(crate) fn arm_again(
             warnings.push(Warning::new(format!("nobody watches {identity}: {}", with_causes(&e))));
             false
         }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test that starts processes")]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use camino::Utf8Path;
+    use iapeer_canary::{Incarnation, Places};
+
+    use super::*;
+    use crate::facts::ProcessId;
+
+    /// A process that has ended, and was waited for.
+    fn dead() -> Incarnation {
+        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let process = Incarnation::of(child.id()).unwrap().unwrap();
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        process
+    }
+
+    #[test]
+    fn a_program_that_went_with_its_server_is_no_death_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(folder.path()).unwrap();
+        let places = Places {
+            state: root.join("state"),
+            forensics: root.join("server-deaths"),
+            exits_log: root.join("exits.log"),
+            lifecycle_log: root.join("lifecycle.log"),
+        };
+        let (server, program) = (dead(), dead());
+        let id = |process: &Incarnation| ProcessId { pid: process.pid, start: process.start.to_string() };
+        let session = Session {
+            identity: "shell-alpha".to_owned(),
+            runtime: "shell".to_owned(),
+            personality: "alpha".to_owned(),
+            cwd: root.to_owned(),
+            woke_at: 0,
+            boot_id: server.boot.to_string(),
+            server: id(&server),
+            pane: Some(id(&program)),
+            session_id: None,
+        };
+        // As it is when the server was still dying at the look that found its program dead.
+        record_end(&Canary::new(places.clone()), &"shell-alpha".parse().unwrap(), &session).unwrap();
+        assert!(!places.exits_log.exists() && !places.state.exists());
     }
 }

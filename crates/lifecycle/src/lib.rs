@@ -38,6 +38,9 @@
 //! ([`Host::peers`]), from its generations and from the profiles, and told as an aside ([`Host::asides`]).
 //! What is wrong and stays so is found by [`survey`], and is one event per episode ([`note_episodes`]).
 //!
+//! *The promise about deaths can be tried* where it has to hold: [`selftest`](fn@selftest) ends sessions of its
+//! own in a temporary root, in many ways, and holds what is on record against what was promised.
+//!
 //! *A rename* is many writes that are one: a record of its steps stands from before the first to after the
 //! last. As long as it stands the registry is not changed, and [`finish_rename`] is the way forward.
 //!
@@ -122,6 +125,7 @@ mod attend;
 mod deaths;
 mod doctor;
 mod pass;
+mod selftest;
 
 pub use attend::{AttendError, Attended};
 pub use birth::{Birth, BirthError, Born, Wish, birth};
@@ -147,6 +151,9 @@ pub use remove::{IfLive, RemoveError, Removed, remove};
 pub use rename::{RenameError, Renamed, StepError, Unfinished, finish_rename, rename, unfinished_rename};
 pub use restore::{Kept, RestoreError, Restored, kept, restore};
 pub use runtime::{Class, Runtime, RuntimeError};
+pub use selftest::{
+    Afterwards, Seen, SeenDeath, Selftest, SelftestError, Selftested, Tried, selftest, selftest_ways,
+};
 pub use settings::Settings;
 pub use stop::{StopError, Stopped, lift_stop, stop};
 pub use sweep::{Pace, Planned, SweepError, Swept, plan, retry, sweep};

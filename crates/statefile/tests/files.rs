@@ -65,6 +65,28 @@ fn reading_tells_absent_from_unreadable_and_never_blocks() {
 }
 
 #[test]
+fn a_file_that_comes_while_it_is_read_is_no_link() {
+    let f = folder();
+    let path = f.join("comes-and-goes");
+    let reads = std::sync::atomic::AtomicU32::new(0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while reads.load(std::sync::atomic::Ordering::Relaxed) < 50_000 {
+                std::fs::write(&path, "").unwrap();
+                std::fs::remove_file(&path).unwrap();
+            }
+        });
+        // Its failure must not keep the other one at it.
+        let all = (0..50_000).map(|_| {
+            reads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            read_file(&path, 9)
+        });
+        let failed: Vec<_> = all.filter_map(Result::err).collect();
+        assert!(failed.is_empty(), "{} times: {}", failed.len(), failed[0]);
+    });
+}
+
+#[test]
 fn writing_is_whole_private_and_follows_no_link() {
     let f = folder();
     let path = f.join("file");

@@ -141,8 +141,13 @@ fn show_plan(host: &Host, peers: &[Peer], occasion: Occasion, as_json: bool) -> 
 
 /// A token that Ctrl-C and TERM trigger: the running commands are ended cleanly, and no other is begun.
 fn cancelled_by_signals() -> Result<Cancel, CliError> {
+    cancelled_by(&[signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM])
+}
+
+/// A token that each of these signals triggers.
+pub(super) fn cancelled_by(signals: &[i32]) -> Result<Cancel, CliError> {
     let cancel = Cancel::new().map_err(|e| CliError::failed(format!("cannot make a pipe: {e}")))?;
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+    for signal in signals.iter().copied() {
         let end = cancel.writer().map_err(|e| CliError::failed(format!("cannot copy a pipe: {e}")))?;
         signal_hook::low_level::pipe::register(signal, end)
             .map_err(|e| CliError::failed(format!("cannot listen for signals: {e}")))?;

@@ -6,6 +6,7 @@ mod doctor;
 mod memory;
 mod peers;
 mod rename;
+mod selftest;
 mod sessions;
 mod slot;
 mod verify;
@@ -68,6 +69,7 @@ fn dispatch(host: &Host, verb: Verb) -> Done {
         Verb::Supervise(args) => sessions::supervise(host, &args),
         Verb::Deaths(args) => deaths::list(host, &args),
         Verb::Why(args) => deaths::why_verb(host, &args),
+        Verb::Selftest(args) => selftest::selftest_verb(host, &args),
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) fn settle(host: &Host, verb: &Verb) -> Result<(), CliError> {
         Verb::Rename(_) | Verb::Status(_) | Verb::Slot { .. } | Verb::Doctor(_) | Verb::Preflight(_) => {
             Ok(())
         }
+        // It has a root of its own.
+        Verb::Selftest(_) => Ok(()),
         Verb::Init(_)
         | Verb::Create(_)
         | Verb::Remove(_)
