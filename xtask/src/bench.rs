@@ -1,5 +1,5 @@
-//! What a commit, the provider's commands and `doctor` cost, each figure beside what it is measured against, in
-//! the same run.
+//! What a commit, the provider's commands, watching a server and `doctor` cost, each figure beside what it is
+//! measured against, in the same run.
 //! A bench prints and judges nothing: it fails only when something does not work.
 
 use std::fs;
@@ -22,6 +22,7 @@ pub(crate) fn bench(arguments: &[String]) -> Result<(), Findings> {
     let bench = |package, name| cargo_aloud(&["bench", "--quiet", "--package", package, "--bench", name]);
     bench("iapeer-registry", "commits")
         .and_then(|()| bench("iapeer-provision-exec", "spawn"))
+        .and_then(|()| bench("iapeer-canary", "deaths"))
         .and_then(|()| with_peers())
         .map_err(|finding| vec![finding])
 }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
-use iapeer_statefile::{ensure_dir, read_file, remove_file, replace_file};
+use iapeer_statefile::{Creation, create_file, ensure_dir, read_file, remove_file, replace_file};
 
 use crate::canary::{Canary, CanaryError, FILE_LIMIT};
-use crate::intent::Intent;
-use crate::names::{Subject, key};
+use crate::intent::{Intent, Judgement};
+use crate::names::{Files, Subject, key};
 use crate::process::{Incarnation, Liveness};
 
 /// What became of an intent.
@@ -15,6 +15,14 @@ use crate::process::{Incarnation, Liveness};
 pub enum Intended {
     /// It is published; the deed may follow.
     Published(IntentGuard),
+    /// One that counts stands there already and stays as it is: who came first ends the server. The deed
+    /// may follow.
+    Already {
+        /// Who came first.
+        by: String,
+        /// Why.
+        reason: String,
+    },
     /// The server had died before: its death is not ours to claim.
     AlreadyDead,
 }
@@ -28,7 +36,8 @@ pub struct IntentGuard {
 
 impl Canary {
     /// Says, before the deed, that the end of this server will be deliberate: by whom and why. It counts
-    /// for `ttl`. Published only for a server that is alive, for a death that came before is not ours.
+    /// for `ttl`. Published only for a server that is alive, for a death that came before is not ours, and
+    /// only where none stands that counts: of several at once the first one stays.
     ///
     /// After the deed, [`Canary::sweep`] settles what a dead recorder left open while the intent counts.
     ///
@@ -46,10 +55,12 @@ impl Canary {
             return Ok(Intended::AlreadyDead);
         }
         let intent = Intent::new(self.host.secs_since_boot()?, ttl, by, reason);
-        let guard =
-            IntentGuard { path: self.files(&subject.death()).intent(), text: intent.render(self.host.now()) };
+        let files = self.files(&subject.death());
+        let guard = IntentGuard { path: files.intent(), text: intent.render(self.host.now()) };
         ensure_dir(&self.places.state)?;
-        replace_file(&guard.path, guard.text.as_bytes())?;
+        if let Some(Intent { by, reason, .. }) = self.publish(&files, &guard.text)? {
+            return Ok(Intended::Already { by, reason });
+        }
         // Writing takes a moment, and a death in that moment was not our deed.
         if !self.is_alive(&subject.server)? {
             guard.withdraw()?;
@@ -80,6 +91,35 @@ impl Canary {
             dismissed.push((lease.subject, intended));
         }
         Ok(dismissed)
+    }
+
+    /// Puts an intent in place, unless one that counts stands there, which is given back then.
+    fn publish(&self, files: &Files, text: &str) -> Result<Option<Intent>, CanaryError> {
+        if create_file(&files.intent(), text.as_bytes())? == Creation::Created {
+            return Ok(None);
+        }
+        if let Judgement::Fresh(standing) = self.judgement(files, false)? {
+            return Ok(Some(standing));
+        }
+        let _lock = self.lock("intent")?;
+        self.publish_under_lock(files, text)
+    }
+
+    /// The same for who holds the lock. Only under it one that counts no more is replaced, or two who found
+    /// it so would replace each other's.
+    pub(crate) fn publish_under_lock(
+        &self,
+        files: &Files,
+        text: &str,
+    ) -> Result<Option<Intent>, CanaryError> {
+        if create_file(&files.intent(), text.as_bytes())? == Creation::Created {
+            return Ok(None);
+        }
+        if let Judgement::Fresh(standing) = self.judgement(files, false)? {
+            return Ok(Some(standing));
+        }
+        replace_file(&files.intent(), text.as_bytes())?;
+        Ok(None)
     }
 
     fn is_alive(&self, server: &Incarnation) -> Result<bool, CanaryError> {

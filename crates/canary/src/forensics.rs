@@ -1,12 +1,12 @@
-//! Evidence for a death that a sweep records: what the kernel's files tell, without starting a process.
-//! The witness collects more, at the death itself.
+//! Evidence for a death that a sweep or a watcher records: what the kernel's files tell, without starting a
+//! process. The witness collects more.
 
 use std::fmt::Write as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use iapeer_statefile::remove_file;
+use iapeer_statefile::{Line, ensure_dir, remove_file, replace_file};
 
-use crate::canary::{CanaryError, list_folder};
+use crate::canary::{Canary, CanaryError, list_folder};
 use crate::host::kernel_file;
 
 const MAX_LINES: usize = 400;
@@ -15,14 +15,56 @@ const MAX_CHARS: usize = 400;
 const FOLDER_BUDGET: u64 = 64 << 20;
 const PROCESSES: usize = 25;
 
+/// When the evidence is collected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// Right after a death that somebody saw.
+    AtDeath,
+    /// Some time after it.
+    Later,
+    /// In a later boot.
+    AfterBoot,
+}
+
+/// The forensics that a record still owes.
+#[derive(Debug)]
+pub(crate) struct Owed {
+    death: String,
+    path: Utf8PathBuf,
+    record: String,
+    moment: Moment,
+}
+
+impl Owed {
+    pub(crate) fn new(death: &str, path: Utf8PathBuf, record: String, moment: Moment) -> Owed {
+        Owed { death: death.to_owned(), path, record, moment }
+    }
+}
+
+impl Canary {
+    /// Collects what a record owes. The record stands without it; that it is missing is told beside it.
+    pub(crate) fn collect(&self, owed: &Owed) -> Result<(), CanaryError> {
+        let evidence = evidence(&owed.record, owed.moment);
+        let kept =
+            ensure_dir(&self.places.forensics).and_then(|()| replace_file(&owed.path, evidence.as_bytes()));
+        if let Err(e) = kept {
+            let line = Line::new(self.host.now(), "canary").field("state", "no-forensics");
+            let line = line.field("death", &owed.death).field("reason", e).field("end", 1);
+            self.lifecycle.append(&line)?;
+        }
+        Ok(())
+    }
+}
+
 /// The text for one death. Names of processes, never their arguments: those hold secrets.
-pub(crate) fn collect(record: &str, boot_is_over: bool) -> String {
+fn evidence(record: &str, moment: Moment) -> String {
     let mut text = format!("{record}\n");
-    text.push_str(match boot_is_over {
-        true => {
+    text.push_str(match moment {
+        Moment::AtDeath => "",
+        Moment::Later => "Found by a later look, so what follows may be from some time after the death.\n",
+        Moment::AfterBoot => {
             "Nobody saw this death, and the host was started anew since: what follows is from afterwards.\n"
         }
-        false => "Found by a later look, so what follows may be from some time after the death.\n",
     });
     section(&mut text, "load", "/proc/loadavg", |_| true);
     section(&mut text, "memory", "/proc/meminfo", |line| {
@@ -121,7 +163,7 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn evidence_has_names_and_no_arguments() {
-        let text = collect("record", false);
+        let text = evidence("record", Moment::Later);
         assert!(text.starts_with("record\n") && text.contains("MemTotal"), "{text}");
         assert!(text.lines().skip_while(|line| !line.starts_with("--- processes")).count() > 2, "{text}");
     }

@@ -23,7 +23,7 @@
 //! decisions (`ev=server-stop`), else a record in the journal of deaths (`ev=server-exit`).
 //!
 //! *Exactly one record.* Whoever creates `<death>.dead` with `O_EXCL` writes the record, be it the
-//! witness, a watcher in a program ([`Canary::claim`]) or a sweep; the claim holds the line itself, so that
+//! witness, a watcher in a program ([`Watcher`], [`Canary::claim`]) or a sweep; the claim holds the line itself, so that
 //! a claimer who dies half-way takes nothing with him. Where the folder takes no files, twice is better
 //! than never: every record names its death, and readers count a death once ([`Deaths`]).
 //!
@@ -40,9 +40,10 @@
 //! looked; then, on a lifeline, an orderly end cannot be told from a crash and is called `server-vanished`.
 //! An intent is judged by the time of the look, so a sweep that comes after its time is over does not
 //! honour it. In shells that put traps off during `read` (yash, bash before 4.4) a `cat` beside the shell
-//! reads the lifeline. yash wants a locale that has the characters of the values. Without `/proc`, start
-//! times have the resolution of a second. This crate has never been run on macOS; of its code for systems
-//! without `/proc` only what runs on Linux too has been tried.
+//! reads the lifeline. yash wants a locale that has the characters of the values. The kernel's word on a
+//! process that was reaped already (`PIDFD_GET_INFO`) is not asked for: that needs unsafe code. Without
+//! `/proc`, start times have the resolution of a second. This crate has never been run on macOS; of its code
+//! for systems without `/proc` only what runs on Linux too has been tried.
 //!
 //! # Example
 //!
@@ -118,6 +119,8 @@ mod sweep;
 
 mod forensics;
 
+mod watch;
+
 pub use arm::{ArmError, Armed, Arming, Watch};
 pub use canary::{Canary, CanaryError, CanaryState, CanaryStatus};
 pub use deliberate::{Intended, IntentGuard};
@@ -134,3 +137,4 @@ pub use script::{ExitHook, Script, ScriptError, Wait};
 pub use session::{SessionEnd, SessionRecord};
 pub use settle::{Claimed, Finding};
 pub use sweep::{Sweep, Swept};
+pub use watch::{Seen, WatchError, Watcher};

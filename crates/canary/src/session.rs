@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use iapeer_statefile::{Creation, Entry, Line, Timestamp, create_file, replace_file};
+use iapeer_statefile::{Creation, Entry, Line, Timestamp, create_file};
 
 use crate::canary::{Canary, CanaryError, Groups};
-use crate::intent::{Intent, Judgement};
+use crate::intent::Intent;
 use crate::names::Subject;
 use crate::process::{ExitWord, Liveness};
 use crate::settle::{claimed_line, is_marked};
@@ -67,10 +67,9 @@ impl Canary {
             self.write(&line)?;
             self.mark_logged(&claim, &line.render())?;
         }
-        let fresh = matches!(self.judgement(&files, false)?, Judgement::Fresh(_));
-        if !fresh && self.liveness(&subject.server) == Liveness::Alive {
+        if self.liveness(&subject.server) == Liveness::Alive {
             let intent = Intent::new(self.host.secs_since_boot()?, INTENT_TTL, "supervisor", "session-ended");
-            replace_file(&files.intent(), intent.render(self.host.now()).as_bytes())?;
+            self.publish_under_lock(&files, &intent.render(self.host.now()))?;
         }
         Ok(if ours { SessionRecord::Recorded } else { SessionRecord::Already })
     }

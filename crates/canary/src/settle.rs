@@ -1,15 +1,15 @@
 //! One death from "dead" to "on record": claim, line, tidying. The same order as in the witness.
 
 use camino::Utf8Path;
-use iapeer_statefile::{Creation, Entry, Line, create_file, ensure_dir, remove_file, replace_file};
+use iapeer_statefile::{Creation, Entry, Line, create_file, remove_file, replace_file};
 
 use crate::canary::{Canary, CanaryError};
-use crate::forensics;
+use crate::forensics::{Moment, Owed};
 use crate::intent::Judgement;
 use crate::lease::Lease;
 use crate::names::{Files, Name, Subject};
 use crate::oom::Oom;
-use crate::process::{ExitWord, Liveness};
+use crate::process::{ExitWord, Incarnation, Liveness};
 use crate::record::{Cause, DeathRecord};
 
 /// A recorder that has not claimed a death after this time is stopped, or blind. In seconds.
@@ -55,6 +55,7 @@ struct Verdict {
     status: Option<ExitWord>,
     oom: Oom,
     observer: &'static str,
+    moment: Moment,
 }
 
 /// The deaths and stops that stand in the journals; read once in a sweep, and only when it matters.
@@ -69,11 +70,22 @@ impl Canary {
     ///
     /// [`CanaryError`]; a later sweep does what was left undone.
     pub fn claim(&self, subject: &Subject, status: Option<ExitWord>) -> Result<Claimed, CanaryError> {
+        let (claimed, owed) = self.claim_line(subject, status)?;
+        owed.map_or(Ok(()), |owed| self.collect(&owed))?;
+        Ok(claimed)
+    }
+
+    /// The first half of [`Canary::claim`]: the record stands, its forensics are still owed.
+    pub(crate) fn claim_line(
+        &self,
+        subject: &Subject,
+        status: Option<ExitWord>,
+    ) -> Result<(Claimed, Option<Owed>), CanaryError> {
         let _lock = self.lock("claim")?;
         let files = self.files(&subject.death());
         let seen = match self.liveness(&subject.server) {
             Liveness::Dead { status } => status,
-            Liveness::Alive => return Ok(Claimed::StillAlive),
+            Liveness::Alive => return Ok((Claimed::StillAlive, None)),
             Liveness::Unknown(reason) => {
                 return Err(CanaryError::Unknown { pid: subject.server.pid, reason });
             }
@@ -81,16 +93,27 @@ impl Canary {
         let lease = self.text(&files.lease())?.as_deref().and_then(Lease::parse);
         // Without a lease it may have been recorded, claim and all tidied away.
         if files.dead().exists() || (lease.is_none() && self.is_logged(&mut None, files.death())?) {
-            return Ok(Claimed::Already);
+            return Ok((Claimed::Already, None));
         }
-        let oom = lease.map_or(Oom::Unknown, |lease| lease.oom.since());
         let status = status.or(seen);
-        let verdict = Verdict { cause: Cause::from_status(status), status, oom, observer: "supervisor" };
-        Ok(match self.record(&files, subject, &verdict, false)? {
-            None => Claimed::Already,
-            Some(Finding::Recorded(record)) => Claimed::Recorded(record),
-            Some(_) => Claimed::Stopped,
+        let boot_is_over = self.boot_is_over(&subject.server)?;
+        let verdict = Verdict {
+            cause: if boot_is_over { Cause::Reboot } else { Cause::from_status(status) },
+            status,
+            oom: lease.filter(|_| !boot_is_over).map_or(Oom::Unknown, |lease| lease.oom.since()),
+            observer: "supervisor",
+            moment: if boot_is_over { Moment::AfterBoot } else { Moment::AtDeath },
+        };
+        Ok(match self.record(&files, subject, &verdict)? {
+            None => (Claimed::Already, None),
+            Some((Finding::Recorded(record), owed)) => (Claimed::Recorded(record), owed),
+            Some((_, owed)) => (Claimed::Stopped, owed),
         })
+    }
+
+    /// Whether the boot is over in which this process ran.
+    fn boot_is_over(&self, process: &Incarnation) -> Result<bool, CanaryError> {
+        Ok(self.host.boot_id()?.short() != process.boot.short())
     }
 
     /// Looks at one canary and brings its death, if it died, on record. The caller holds the lock.
@@ -120,7 +143,7 @@ impl Canary {
                 return Ok(Finding::Armed);
             }
             Liveness::Alive => return Ok(Finding::Unwatched),
-            Liveness::Dead { status } => (status, self.host.boot_id()?.short() != server.boot.short()),
+            Liveness::Dead { status } => (status, self.boot_is_over(server)?),
         };
         if watched && (claim.is_some() || !self.is_stuck(files)?) {
             return Ok(Finding::Dying);
@@ -141,12 +164,17 @@ impl Canary {
             // The counters begin anew with each boot.
             oom: if boot_is_over { Oom::Unknown } else { lease.oom.since() },
             observer: "sweep",
+            moment: if boot_is_over { Moment::AfterBoot } else { Moment::Later },
         };
         if claim.is_some() {
             // Claimed, and not a word written: the claim is ours now, for we hold the lock.
             remove_file(&files.dead())?;
         }
-        Ok(self.record(files, &lease.subject, &verdict, boot_is_over)?.unwrap_or(Finding::Dying))
+        let Some((finding, owed)) = self.record(files, &lease.subject, &verdict)? else {
+            return Ok(Finding::Dying);
+        };
+        owed.map_or(Ok(()), |owed| self.collect(&owed))?;
+        Ok(finding)
     }
 
     /// Whether the living recorder of a dead server has had its time: it was at work at an earlier look,
@@ -162,16 +190,15 @@ impl Canary {
         }
     }
 
-    /// Claims and records a death; `None` when somebody else was first.
+    /// Claims and records a death; `None` when somebody else was first. The forensics are still owed.
     fn record(
         &self,
         files: &Files,
         subject: &Subject,
         verdict: &Verdict,
-        boot_is_over: bool,
-    ) -> Result<Option<Finding>, CanaryError> {
-        let Verdict { cause, status, oom, observer } = verdict;
-        let judgement = self.judgement(files, boot_is_over)?;
+    ) -> Result<Option<(Finding, Option<Owed>)>, CanaryError> {
+        let Verdict { cause, status, oom, observer, moment } = verdict;
+        let judgement = self.judgement(files, *moment == Moment::AfterBoot)?;
         let forensics = self.places.forensics.join(format!("{}.txt", files.death()));
         let (now, pid) = (self.host.now(), subject.server.pid);
         let line = match &judgement {
@@ -206,16 +233,9 @@ impl Canary {
         self.write(&line)?;
         self.finish(files, Some(&text))?;
         let entry = Entry::parse(&rendered).expect("a line that was just rendered can be read");
-        let Some(record) = DeathRecord::of(&entry) else { return Ok(Some(Finding::Stopped)) };
-        let evidence = forensics::collect(&rendered, boot_is_over);
-        let kept =
-            ensure_dir(&self.places.forensics).and_then(|()| replace_file(&forensics, evidence.as_bytes()));
-        if let Err(e) = kept {
-            // The record stands without them; that they are missing is told beside it.
-            let line = Line::new(now, "canary").field("state", "no-forensics").field("death", files.death());
-            self.lifecycle.append(&line.field("reason", e).field("end", 1))?;
-        }
-        Ok(Some(Finding::Recorded(record)))
+        let Some(record) = DeathRecord::of(&entry) else { return Ok(Some((Finding::Stopped, None))) };
+        let owed = Owed::new(files.death(), forensics, rendered, *moment);
+        Ok(Some((Finding::Recorded(record), Some(owed))))
     }
 
     /// Appends a record to the journal where its kind belongs, or to the file that stands in for both.

@@ -160,13 +160,24 @@ fn an_intent_is_for_the_living() {
     guard.withdraw().unwrap();
     assert!(!intent.exists());
 
-    // One that was replaced since is somebody else's.
-    let Intended::Published(first) = canary.intend(&subject, "cli", "stop", MINUTE).unwrap() else {
-        panic!("not published");
-    };
-    drop(canary.intend(&subject, "hook", "end", MINUTE).unwrap());
+    // Who came first stays as it is, and nobody else can take it back.
+    let intended = canary.intend(&subject, "hook", "end", MINUTE).unwrap();
+    assert!(matches!(intended, Intended::Published(_)));
+    let text = std::fs::read(&intent).unwrap();
+    match canary.intend(&subject, "cli", "stop", MINUTE * 2).unwrap() {
+        Intended::Already { by, reason } => assert_eq!((by.as_str(), reason.as_str()), ("hook", "end")),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(std::fs::read(&intent).unwrap(), text);
+    // One that counts no more, or is torn, is replaced; then the one before is nobody's any more.
+    let Intended::Published(first) = intended else { panic!("not published") };
+    for outdated in ["", "ts=1 ev=intent up=1 ttl=9", "ts=1 ev=intent up=0 ttl=0 by=a reason=b end=1\n"] {
+        std::fs::write(&intent, outdated).unwrap();
+        let intended = canary.intend(&subject, "cli", "stop", MINUTE).unwrap();
+        assert!(matches!(intended, Intended::Published(_)), "{outdated:?} {intended:?}");
+    }
     first.withdraw().unwrap();
-    assert!(std::fs::read_to_string(&intent).unwrap().contains("by=hook"));
+    assert!(std::fs::read_to_string(&intent).unwrap().contains("by=cli"));
     std::fs::remove_file(&intent).unwrap();
 
     let mut recorder = Recorder::watching(&lab, SH, &subject, &mut server);
@@ -177,6 +188,40 @@ fn an_intent_is_for_the_living() {
     assert!(!intent.exists());
     assert!(matches!(sweep(&canary)[..], [Finding::Recorded(_)]));
     assert_eq!(lab.only_exit(&subject).get("intent"), Some("none"));
+}
+
+#[test]
+fn of_several_intents_at_once_one_stands_whole() {
+    let outdated = "ts=1 ev=intent up=0 ttl=0 by=a reason=b end=1\n";
+    for before in [None, Some(outdated), Some(""), None, Some(outdated)] {
+        let lab = Lab::new();
+        let server = Server::start();
+        let subject = server.subject("claude-x");
+        std::fs::create_dir_all(&lab.places.state).unwrap();
+        if let Some(text) = before {
+            std::fs::write(lab.file(&subject, "intent"), text).unwrap();
+        }
+        let start = std::sync::Barrier::new(6);
+        let intend = |by: &str| {
+            start.wait();
+            match lab.canary().intend(&subject, by, "at once", MINUTE).unwrap() {
+                Intended::Published(_) => (1, by.to_owned()),
+                Intended::Already { by, .. } => (0, by),
+                Intended::AlreadyDead => panic!("it lives"),
+            }
+        };
+        let said: Vec<_> = std::thread::scope(|scope| {
+            let intend = &intend;
+            let names = ["a1", "b2", "c3", "d4", "e5", "f6"];
+            let threads = names.map(|by| scope.spawn(move || intend(by)));
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        // One says that it is its own, and all others that it is this one's.
+        assert_eq!(said.iter().map(|(published, _)| published).sum::<u32>(), 1, "{said:?}");
+        let standing = std::fs::read_to_string(lab.file(&subject, "intent")).unwrap();
+        assert!(said.iter().all(|(_, by)| standing.contains(&format!(" by={by} "))), "{said:?} {standing}");
+        assert!(standing.ends_with(" end=1\n"), "{standing}");
+    }
 }
 
 #[test]

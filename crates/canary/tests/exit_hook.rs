@@ -82,6 +82,45 @@ fn the_exit_hook_keeps_an_intent_that_counts_and_refuses_nonsense() {
 }
 
 #[test]
+fn of_hook_and_program_at_once_the_first_stands() {
+    under_every_shell(|shell| {
+        let outdated = "ts=1 ev=intent up=0 ttl=0 by=a reason=b end=1\n";
+        for before in [None, None, None, None, Some(outdated)] {
+            let lab = Lab::new();
+            let server = Server::start();
+            let subject = server.subject("claude-x");
+            let hook = lab.root.join("hook.sh");
+            std::fs::create_dir_all(&lab.places.state).unwrap();
+            std::fs::write(&hook, ExitHook::new("claude-x", lab.places.clone()).render().unwrap()).unwrap();
+            if let Some(text) = before {
+                std::fs::write(lab.file(&subject, "intent"), text).unwrap();
+            }
+            let pid = server.incarnation.pid.to_string();
+            let mut command = shell.command();
+            let mut child = command.arg(&hook).args([&pid, "4711", "s7", "g"]).spawn().unwrap();
+            let at_work = lab.file(&subject, "4711.exit");
+            support::wait_for("the hook to be at work", || at_work.exists().then_some(()));
+            let intended = lab.canary().intend(&subject, "cli", "stop", MINUTE).unwrap();
+            assert!(child.wait().unwrap().success(), "{shell:?}");
+            let standing = std::fs::read_to_string(lab.file(&subject, "intent")).unwrap();
+            assert!(standing.ends_with(" end=1\n"), "{shell:?} {standing}");
+            match (intended, before) {
+                (Intended::Published(_), None) => {
+                    assert!(standing.contains(" by=cli "), "{shell:?} {standing}");
+                }
+                (Intended::Already { by, .. }, _) => assert_eq!(by, "exit-hook", "{shell:?}"),
+                // Of two that replace an old one in the same instant either may be the last.
+                (Intended::Published(_), Some(_)) => assert!(!standing.contains(" by=a "), "{shell:?}"),
+                (other, _) => panic!("{shell:?} {other:?}"),
+            }
+            let left = std::fs::read_dir(&lab.places.state).unwrap().map(|entry| entry.unwrap().file_name());
+            let temporary = left.filter(|name| name.to_string_lossy().contains(".intent.")).count();
+            assert_eq!(temporary, 0, "{shell:?}");
+        }
+    });
+}
+
+#[test]
 fn a_line_that_the_hook_owed_is_written_once() {
     let lab = Lab::new();
     let canary = lab.canary();

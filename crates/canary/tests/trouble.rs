@@ -53,14 +53,7 @@ fn a_recorder_that_is_told_to_end_while_it_arms_loses_nothing() {
             let lab = Lab::new();
             let mut server = Server::start();
             let subject = server.subject("claude-x");
-            // As a launcher does: the lease first.
-            std::fs::create_dir_all(&lab.places.state).unwrap();
-            let lease = format!(
-                "ts=2026-11-21T01:02:03.004Z ev=lease v=1 identity=claude-x server_pid={} server_start={} boot={} \
-                 wait=lifeline up=1 recorder_pid=0 recorder_start=\"\" end=1\n",
-                server.incarnation.pid, server.incarnation.start, server.incarnation.boot
-            );
-            std::fs::write(lab.file(&subject, "lease"), lease).unwrap();
+            lab.write_lease(&subject);
             let text = lifeline_script(&lab, &subject);
             let mut recorder = Recorder::start(shell, &text, server.lifeline(), &lab.root);
             // The delay is what is tried here.

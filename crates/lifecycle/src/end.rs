@@ -67,7 +67,7 @@ pub(crate) fn end(
     let server = &subject.server;
     let tree = program.map(|pid| members(pid, &server.boot)).unwrap_or_default();
     match canary.intend(subject, deed.by, deed.reason, INTENT)? {
-        Intended::Published(_) => {}
+        Intended::Published(_) | Intended::Already { .. } => {}
         Intended::AlreadyDead => return Ok(Ended::default()),
     }
     let asked = Tmux::find(&host.settings().path)

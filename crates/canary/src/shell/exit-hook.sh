@@ -21,8 +21,23 @@ exit_hook() {
   # The end of the server follows from the end of its session, and is deliberate.
   judge_intent
   [ "$intent" != fresh ] && read_uptime || return 0
-  { printf '%s\n' "ts=$ts ev=intent up=$up ttl=30 by=exit-hook reason=session-ended end=1" >"$base.intent.$$" \
-    && mv -f "$base.intent.$$" "$base.intent"; } 2>/dev/null
+  { printf '%s\n' "ts=$ts ev=intent up=$up ttl=30 by=exit-hook reason=session-ended end=1" >"$base.intent.$$"; } 2>/dev/null
+  publish
+}
+
+# publish: a link does not replace the intent of who came in between; what counts no more is moved over.
+publish() {
+  { [ "$intent" = none ] && ln "$base.intent.$$" "$base.intent"; } 2>/dev/null || judge_intent
+  case $intent in
+    none)
+      # The link stands, or this file system has none.
+      [ -e "$base.intent" ] || mv -f "$base.intent.$$" "$base.intent"
+      ;;
+    fresh) ;;
+    *) mv -f "$base.intent.$$" "$base.intent" ;;
+  esac 2>/dev/null
+  rm -f "$base.intent.$$" 2>/dev/null
+  return 0
 }
 
 exit_hook "$@"

@@ -1,5 +1,5 @@
 # ---- the witness ----
-client='' wait_rc=none cause='' status_word=unknown ended='' mode=$wait_mode unsure=yes
+client='' wait_rc=none cause='' status_word=unknown ended='' mode=$wait_mode unsure=yes trusted=''
 
 # gone PID START: this very process has ended. A zombie has; so has one whose pid another process bears.
 # What cannot be told is not an end.
@@ -16,7 +16,8 @@ gone() {
 
 server_gone() {
   gone "$server_pid" "$server_start" || return 1
-  [ -z "$p_exit" ] || ended=$p_exit
+  # 0 is also what the kernel tells those who may not know.
+  case $p_exit:$trusted in : | :yes | 0:) ;; *) ended=$p_exit ;; esac
 }
 
 # settle: waits for the end of a server that is ending. Looks without a pause first, so as to see the
@@ -253,6 +254,7 @@ witness() {
   [ "$boot8" = "$server_boot8" ] || exit 5
   [ ! -e "$base.dead" ] || exit 5
   [ -d "$state" ] || { mkdir -p "$state"; } 2>/dev/null
+  [ ! -r "$proc/$server_pid/io" ] || trusted=yes
   if server_gone; then
     ! held || exit 4
     cause='died-before-arm'

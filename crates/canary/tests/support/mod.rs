@@ -8,6 +8,8 @@
     reason = "test helpers; not every test file uses every one"
 )]
 
+pub mod trial;
+
 use std::io::{BufRead, BufReader, PipeReader, pipe};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -85,6 +87,14 @@ pub fn is_there(program: &str) -> bool {
     found.status.success()
 }
 
+/// So many processes a limited user may have.
+pub const NPROC: usize = 6;
+
+pub fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output().unwrap();
+    id.stdout == b"0\n"
+}
+
 /// A machine whose clock, boot and uptime a test can move.
 #[derive(Debug, Default)]
 pub struct Machine {
@@ -148,6 +158,18 @@ impl Lab {
 
     pub fn file(&self, subject: &Subject, kind: &str) -> Utf8PathBuf {
         self.places.state.join(format!("{}.{kind}", subject.death()))
+    }
+
+    /// The lease as a launcher writes it, before any recorder starts.
+    pub fn write_lease(&self, subject: &Subject) {
+        let Incarnation { boot, pid, start } = &subject.server;
+        std::fs::create_dir_all(&self.places.state).unwrap();
+        let identity = iapeer_statefile::quote(&subject.identity);
+        let lease = format!(
+            "ts=2026-11-21T01:02:03.004Z ev=lease v=1 identity={identity} server_pid={pid} server_start={start} \
+             boot={boot} wait=lifeline up=1 recorder_pid=0 recorder_start=\"\" end=1\n"
+        );
+        std::fs::write(self.file(subject, "lease"), lease).unwrap();
     }
 
     /// The whole lines of a journal about an event. A line of ours that cannot be read fails the test.
@@ -218,6 +240,16 @@ impl Server {
         command.stdout(Stdio::null());
         let incarnation = Incarnation::of(child.id()).unwrap().unwrap();
         Server { child: Some(child), incarnation, lifeline: Some(reader) }
+    }
+
+    /// One that counts as this user's, for whoever has a limit on that user's processes.
+    pub fn of_user(uid: u32) -> Server {
+        use std::os::unix::fs::MetadataExt as _;
+        let user = format!("--reuid={uid}");
+        let server = Server::run(Command::new("setpriv").args([&user, "--clear-groups", "sleep", "600"]));
+        let folder = format!("/proc/{}", server.incarnation.pid);
+        wait_for("the other user", || (std::fs::metadata(&folder).ok()?.uid() == uid).then_some(()));
+        server
     }
 
     /// Nobody's child but pid 1's, which reaps it when it likes.
@@ -306,6 +338,23 @@ impl Recorder {
             other => panic!("our own child is {other:?}"),
         };
         let incarnation = Incarnation { boot: ThisHost::new().boot_id().unwrap(), pid: child.id(), start };
+        Recorder { child, incarnation }
+    }
+
+    /// As another user, and with a limit on that user's processes; to be called as root.
+    pub fn start_as(uid: u32, shell: Shell, text: &str, stdin: impl Into<Stdio>, lab: &Lab) -> Recorder {
+        let script = lab.root.join("witness.sh");
+        for folder in [&lab.places.state, &lab.places.forensics] {
+            std::fs::create_dir_all(folder).unwrap();
+        }
+        std::fs::write(&script, text).unwrap();
+        let chmod = Command::new("chmod").args(["-R", "a+rwX"]).arg(lab.root.parent().unwrap()).status();
+        assert!(chmod.unwrap().success());
+        let mut command = Command::new("prlimit");
+        command.arg(format!("--nproc={NPROC}:{NPROC}")).args(["setpriv", &format!("--reuid={uid}")]);
+        command.arg("--clear-groups").args(shell.0).arg(script).current_dir("/").env("LC_ALL", "C.UTF-8");
+        let child = command.stdin(stdin).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let incarnation = Incarnation::of(child.id()).unwrap().unwrap();
         Recorder { child, incarnation }
     }
 

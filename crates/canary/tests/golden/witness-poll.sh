@@ -1,0 +1,21 @@
+#!/bin/sh
+# The witness of one server: it records the server's death, whatever its cause. Generated.
+identity='"claude-x y"'
+proc='/proc'
+state='/srv/it'\''s a root/state'
+exits='/srv/it'\''s a root/exits.log'
+lifecycle='/srv/it'\''s a root/lifecycle.log'
+forensics_file='/srv/it'\''s a root/server-deaths/claude-x%20y.ec5a8d52.4711.815.txt'
+base='/srv/it'\''s a root/state/claude-x%20y.ec5a8d52.4711.815'
+death='claude-x%20y.ec5a8d52.4711.815'
+server_pid='4711'
+server_start='815'
+server_boot8='ec5a8d52'
+lease_words='v=1 identity="claude-x y" server_pid=4711 server_start=815 boot=ec5a8d52-1c23-4d5e-8f90-a1b2c3d4e5f6 wait=poll oom_host=3 oom_cgroup=1 oom_file=/sys/fs/cgroup/user.slice/memory.events'
+forensics_value='"/srv/it'\''s a root/server-deaths/claude-x%20y.ec5a8d52.4711.815.txt"'
+oom_host='3'
+oom_cgroup='1'
+oom_file='/sys/fs/cgroup/user.slice/memory.events'
+wait_mode='poll'
+poll_secs='5'
+set --
