@@ -16,6 +16,7 @@ mod fakes;
 mod host;
 mod machine;
 mod sight;
+mod terminal;
 
 mod general;
 mod owed;
@@ -25,9 +26,12 @@ mod sessions;
 mod verify;
 
 mod attach;
+mod canary;
 mod deaths;
+mod deaths_listed;
 mod programs;
 mod supervise;
+mod why;
 
 mod memory;
 mod mended;

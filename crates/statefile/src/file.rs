@@ -87,7 +87,9 @@ pub(crate) fn open_for_reading(path: &Utf8Path) -> Result<Option<(File, Metadata
         Ok(fd) => File::from(fd),
         Err(rustix::io::Errno::NOENT) => {
             return match path.symlink_metadata() {
-                Ok(_) => Err(ReadError::DanglingLink { path: path.to_owned() }),
+                Ok(meta) if meta.is_symlink() => Err(ReadError::DanglingLink { path: path.to_owned() }),
+                // It has come since, as a journal does that was just moved aside.
+                Ok(_) => open_for_reading(path),
                 Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
                 Err(e) => Err(refused(e)),
             };
