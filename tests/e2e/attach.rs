@@ -1,45 +1,12 @@
 //! `attach`, in a real terminal: that of another tmux.
 
-use crate::host::{Host, IAPEER, Ran, finish};
-use crate::machine::wait_for;
-
-/// A terminal with a shell in it, which has the environment of the host.
-struct Terminal<'a> {
-    host: &'a Host,
-}
-
-impl<'a> Terminal<'a> {
-    fn open(host: &'a Host) -> Terminal<'a> {
-        let terminal = Terminal { host };
-        terminal.tmux(&["new-session", "-d", "-x", "120", "-y", "30", "/bin/sh"]);
-        terminal
-    }
-
-    fn tmux(&self, words: &[&str]) -> String {
-        let socket = self.host.path("terminal");
-        let words = [&["-f", "/dev/null", "-S", socket.to_str().unwrap()], words].concat();
-        let ran = finish(&mut self.host.command("tmux", words.as_slice()));
-        assert_eq!(ran.exit, 0, "{words:?}: {ran:?}");
-        ran.stdout
-    }
-
-    fn types(&self, line: &str) {
-        self.tmux(&["send-keys", "-l", "--", line]);
-        self.tmux(&["send-keys", "Enter"]);
-    }
-
-    /// Waits until the screen has these words.
-    #[track_caller]
-    fn shows(&self, words: &str) -> String {
-        let what = format!("{words:?} on the screen");
-        wait_for(&what, || Some(self.tmux(&["capture-pane", "-p"])).filter(|screen| screen.contains(words)))
-    }
-}
+use crate::host::{Host, IAPEER, Ran};
+use crate::terminal::Terminal;
 
 #[test]
 fn attach_goes_to_the_session_and_comes_back() {
     let (host, server) = Host::with_session();
-    let terminal = Terminal::open(&host);
+    let terminal = Terminal::open(&host, 120);
     // Inside tmux, too, as the variable TMUX tells it there.
     terminal.types(&format!("{IAPEER} attach alpha; echo left with $?"));
     terminal.shows("[shell-alp");
@@ -56,7 +23,7 @@ fn attach_goes_to_the_session_and_comes_back() {
 #[test]
 fn attach_ends_with_the_session() {
     let (host, _) = Host::with_session();
-    let terminal = Terminal::open(&host);
+    let terminal = Terminal::open(&host, 120);
     terminal.types(&format!("{IAPEER} attach alpha shell; echo left with $?"));
     terminal.shows("[shell-alp");
     host.ok("stop alpha");

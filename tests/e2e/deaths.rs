@@ -67,6 +67,11 @@ fn a_death_is_told() {
         let vanished = "vanished without a word: killed, crashed, or out of memory; the kernel killed nothing for memory meanwhile [likely]";
         assert!(command != "why alpha" || told.contains(killed) || told.contains(vanished), "{told}");
         let told = told.replace(killed, "[KILLED]").replace(vanished, "[KILLED]");
+        // How far the shell got with its prompt is up to the machine.
+        let told = told.split("what its pane showed last:\n").next().unwrap();
+        let told: Vec<_> =
+            told.split_inclusive('\n').filter(|line| !line.contains("last activity")).collect();
+        let told = told.concat();
         format!("$ iapeer {command}\n{told}")
     };
     let commands = ["deaths", "deaths --json", "deaths --peer alpha", "why alpha", "show alpha"];
@@ -81,16 +86,14 @@ fn a_death_is_told() {
 
 #[test]
 fn why_tells_what_is_no_death_too() {
-    let host = Host::with_peers(&["never", "live", "stopped"]);
-    host.launch("live");
+    let host = Host::with_peers(&["never", "stopped"]);
     host.launch("stopped");
     host.ok("stop stopped");
-    let commands = ["why never", "why never --json", "why live", "why live shell --json"];
-    host.snapshot("why", &commands);
+    host.snapshot("why", &["why never", "why never --json"]);
     let why = host.json("why stopped");
     assert!(why["answer"].as_str().unwrap().starts_with("shell-stopped was stopped: "), "{why}");
     assert_eq!((&why["status"], &why["confidence"]), (&"stopped".into(), &"certain".into()));
-    host.fails("why-not", 1, &["why nobody", "why live codex"]);
+    host.fails("why-not", 1, &["why nobody", "why never codex"]);
 }
 
 #[test]

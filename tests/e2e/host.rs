@@ -29,7 +29,7 @@ const TOOLS: [&str; 29] = [
 ];
 
 /// What differs from run to run.
-const FILTERS: [(&str, &str); 16] = [
+const FILTERS: [(&str, &str); 17] = [
     (r"\d{8}T\d{9}Z", "[STAMP]"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
     (r"\.[0-9a-f]{8}\.\d+\.\d+", ".[BOOT].[PID].[START]"),
@@ -45,6 +45,7 @@ const FILTERS: [(&str, &str); 16] = [
     (r"\d+ MiB(?: and \d+ files)? are free", "[SPACE] are free"),
     (r"\d+ KiB in all", "[N] KiB in all"),
     (r"\btmux (?:next-)?\d+\.\w+ at ", "tmux [VERSION] at "),
+    (r"oom_kill \d+, in its cgroup (?:\d+|unknown); at the death: oom_kill \d+", "[COUNTERS]"),
     // Whether the kernel killed for memory meanwhile is no matter of the test.
     (r#"("oom": "|oom=)[a-z0-9+]+"#, "$1[OOM]"),
 ];

@@ -16,6 +16,7 @@ mod fakes;
 mod host;
 mod machine;
 mod sight;
+mod terminal;
 
 mod general;
 mod owed;
@@ -25,11 +26,14 @@ mod sessions;
 mod verify;
 
 mod attach;
+mod canary;
 mod deaths;
+mod deaths_listed;
 mod matrix_deaths;
 mod programs;
 mod selftest;
 mod supervise;
+mod why;
 
 mod memory;
 mod mended;

@@ -1,10 +1,14 @@
 //! What can be typed. What it means is elsewhere.
 
+use std::num::NonZeroU32;
+
 use camino::Utf8PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
-use iapeer_lifecycle::selftest_ways;
+use iapeer_lifecycle::{CAUSES, selftest_ways};
 use iapeer_registry::{Intelligence, Personality, RuntimeName};
+
+use crate::time::{Duration, Since};
 
 /// The host-level core for a team of AI agents on one machine.
 #[derive(Debug, Parser)]
@@ -15,14 +19,13 @@ pub(crate) struct Cli {
 }
 
 /// The verbs of the contract that are not there yet, and what each will do.
-pub(crate) const PLANNED: [(&str, &str); 11] = [
+pub(crate) const PLANNED: [(&str, &str); 10] = [
     ("new", "begin a peer's session anew"),
     ("refresh", "begin anew at the next wake"),
     ("interrupt", "interrupt what a session is doing"),
     ("compact", "let a session compact its context"),
     ("service", "let the host's service manager run the supervisor"),
     ("logs", "the logs of a peer as one timeline"),
-    ("canary", "look at the witnesses"),
     ("schema", "print the schema of a JSON document"),
     ("completions", "shell completions"),
     ("man", "manual pages"),
@@ -93,6 +96,11 @@ pub(crate) enum Verb {
     Why(WhyArgs),
     /// Prove on this host that deaths are recorded, with sessions of its own
     Selftest(SelftestArgs),
+    /// Look at the witnesses of servers, give one, or tell one to be silent
+    Canary {
+        #[command(subcommand)]
+        verb: CanaryVerb,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -340,10 +348,27 @@ pub(crate) struct SuperviseArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Deaths of several servers within 5 s, of one cause, are one incident and one line; \
+    --all and --json list each. `iapeer why PEER` tells more about one.")]
 pub(crate) struct DeathsArgs {
     /// Only those of one peer
     #[arg(long, value_name = "P")]
     pub(crate) peer: Option<Personality>,
+    /// Only those since then: 2h, 30m, 7d, 2026-11-20 or 2026-11-20T18:00 (UTC)
+    #[arg(long, value_name = "T")]
+    pub(crate) since: Option<Since>,
+    /// Only those of one cause
+    #[arg(long, value_name = "C", value_parser = PossibleValuesParser::new(CAUSES))]
+    pub(crate) cause: Option<String>,
+    /// All of them, each on a line of its own [default: the last 20 lines]
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Print those that come, until Ctrl-C; with --since or --all those that there are first
+    #[arg(long)]
+    pub(crate) follow: bool,
+    /// Count them, by identity and cause
+    #[arg(long, conflicts_with = "follow")]
+    pub(crate) summary: bool,
     #[command(flatten)]
     pub(crate) output: Output,
 }
@@ -369,6 +394,70 @@ pub(crate) struct SelftestArgs {
     /// Leave the temporary root where it is, for a look at its logs
     #[arg(long)]
     pub(crate) keep: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CanaryVerb {
+    /// List the servers that are watched, or were
+    List(Output),
+    /// Give a living server a witness, where it has none
+    Arm(ArmArgs),
+    /// Say that the end of a living server will be deliberate
+    Dismiss(DismissArgs),
+    /// Print what a witness does: a script for /bin/sh
+    Script(ScriptArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ArmArgs {
+    /// Whose server
+    pub(crate) peer: Personality,
+    /// The runtime [default: every one of the peer]
+    pub(crate) runtime: Option<RuntimeName>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DismissArgs {
+    /// Whose server
+    pub(crate) peer: Personality,
+    /// The runtime [default: every one of the peer]
+    pub(crate) runtime: Option<RuntimeName>,
+    /// For how long: 90s, 10m, at most 1h
+    #[arg(long = "for", value_name = "D", default_value = "60s")]
+    pub(crate) time: Duration,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "For any daemon: iapeer canary script --identity NAME --pid N --dir DIR [-- CLIENT ARG...]"
+)]
+pub(crate) struct ScriptArgs {
+    /// The peer whose living server it is for
+    #[arg(required_unless_present = "identity", conflicts_with_all = ["identity", "pid"])]
+    pub(crate) peer: Option<Personality>,
+    /// The runtime [default: the peer's default]
+    pub(crate) runtime: Option<RuntimeName>,
+    /// What the records shall call a server that is none of a peer
+    #[arg(long, value_name = "X", requires = "pid")]
+    pub(crate) identity: Option<String>,
+    /// The pid of that server; it must live
+    #[arg(long, value_name = "N", requires = "identity")]
+    pub(crate) pid: Option<u32>,
+    /// The folder of its files [default: those of the root]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<Utf8PathBuf>,
+    /// Look every N seconds, and wait on nothing [default: a lifeline on standard input; of a peer, a client]
+    #[arg(long, value_name = "N", conflicts_with = "client")]
+    pub(crate) poll: Option<NonZeroU32>,
+    /// A client of the server to wait on: a program, with its whole path, and its arguments
+    #[arg(last = true, value_name = "CLIENT")]
+    pub(crate) client: Vec<String>,
     #[command(flatten)]
     pub(crate) output: Output,
 }

@@ -8,6 +8,8 @@ mod env;
 mod error;
 mod out;
 mod text;
+mod time;
+mod watch;
 mod wire;
 
 use std::ffi::OsString;

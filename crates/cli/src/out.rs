@@ -1,6 +1,6 @@
 //! Everything that is printed. Data goes to standard output, all else to standard error.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use iapeer_lifecycle::Warning;
 use serde::Serialize;
@@ -36,18 +36,36 @@ pub(crate) fn line(text: impl AsRef<str>) -> Result<(), Stop> {
     Ok(writeln!(io::stdout().lock(), "{}", text.as_ref())?)
 }
 
+/// How many characters a line of the terminal has that the data goes to; `None` when it goes elsewhere.
+pub(crate) fn terminal_width() -> Option<u16> {
+    // A terminal that does not tell its width has that of the first ones.
+    let told = |size: rustix::termios::Winsize| Some(size.ws_col).filter(|columns| *columns > 0);
+    let stdout = io::stdout();
+    stdout.is_terminal().then(|| rustix::termios::tcgetwinsize(&stdout).ok().and_then(told).unwrap_or(80))
+}
+
+/// A JSON document with its schema `iapeer.<name>/1`.
+#[derive(Serialize)]
+struct Document<'a, T> {
+    schema: String,
+    #[serde(flatten)]
+    body: &'a T,
+}
+
 /// Prints a JSON document of the schema `iapeer.<name>/1`.
 pub(crate) fn json(name: &str, document: &impl Serialize) -> Result<(), Stop> {
-    #[derive(Serialize)]
-    struct Document<'a, T> {
-        schema: String,
-        #[serde(flatten)]
-        body: &'a T,
-    }
     let document = Document { schema: format!("iapeer.{name}/1"), body: document };
-    let text = serde_json::to_string_pretty(&document)
-        .map_err(|e| CliError::failed(format!("cannot write the output as JSON: {e}")))?;
-    line(text)
+    line(serde_json::to_string_pretty(&document).map_err(not_json)?)
+}
+
+/// Prints a JSON document as one line, of which many may follow.
+pub(crate) fn json_line(name: &str, document: &impl Serialize) -> Result<(), Stop> {
+    let document = Document { schema: format!("iapeer.{name}/1"), body: document };
+    line(serde_json::to_string(&document).map_err(not_json)?)
+}
+
+fn not_json(error: serde_json::Error) -> CliError {
+    CliError::failed(format!("cannot write the output as JSON: {error}"))
 }
 
 /// Prints warnings to standard error.

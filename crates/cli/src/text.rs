@@ -1,6 +1,9 @@
 //! How things are said to people.
 
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use iapeer_lifecycle::{Observed, Provisioned, Status};
+
+use crate::out::terminal_width;
 
 /// The sign of a peer: alive before unknown before asleep before stopped, over its runtimes.
 pub(crate) fn sign(observed: &[Observed]) -> &'static str {
@@ -27,6 +30,49 @@ pub(crate) fn columns(rows: &[Vec<String>]) -> Vec<String> {
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     rows.iter().map(join).collect()
+}
+
+/// How narrow the widest column of a table may become before the others are broken, too.
+const NARROWEST: usize = 10;
+
+/// A table with a head, in lines of at most `width` characters; what does not fit is broken within its column.
+fn table(head: &[&str], rows: &[Vec<String>], width: u16) -> Vec<String> {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    table.set_header(head.to_vec()).add_rows(rows.to_vec());
+    // Between two columns are two blanks, and around them none.
+    let widths = table.column_max_content_widths();
+    for column in table.column_iter_mut() {
+        column.set_padding((0, if column.index + 1 < widths.len() { 2 } else { 0 }));
+    }
+    // Where there is room for it, only the widest one is broken: short words are easier to read whole.
+    let widest = widths.iter().max().copied().unwrap_or(0);
+    let all: usize = widths.iter().map(|width| usize::from(*width) + 2).sum();
+    if all - usize::from(widest) + NARROWEST <= usize::from(width) {
+        for column in table.column_iter_mut().filter(|column| widths[column.index] < widest) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
+    table.lines().map(|line| line.trim_end().to_owned()).collect()
+}
+
+/// Rows for whoever reads them: a table with a head on a terminal, else plain columns for programs. Each cell
+/// is one line, whatever is in it.
+pub(crate) fn listed(head: &[&str], rows: &[Vec<String>]) -> Vec<String> {
+    let rows: Vec<Vec<_>> = rows.iter().map(|row| row.iter().map(|cell| one_line(cell)).collect()).collect();
+    match terminal_width() {
+        Some(_) if rows.is_empty() => Vec::new(),
+        Some(width) => table(head, &rows, width),
+        None => columns(&rows),
+    }
+}
+
+/// A time of a log without the parts of its second; as it is where it is none.
+pub(crate) fn to_the_second(ts: &str) -> String {
+    match ts.split_once('.') {
+        Some((seconds, rest)) if rest.ends_with('Z') => format!("{seconds}Z"),
+        _ => ts.to_owned(),
+    }
 }
 
 /// One outcome of a provider's command.
@@ -59,7 +105,7 @@ pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::wrapped;
+    use super::*;
 
     #[test]
     fn lines_are_broken_at_blanks_only() {
@@ -71,6 +117,25 @@ mod tests {
             ("an /a/long/word", vec!["an", "/a/long/word"]),
         ] {
             assert_eq!(wrapped(text, 8), lines, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_table_fits_its_width() {
+        let rows = [
+            vec!["2026-11-21".to_owned(), "3 servers: alpha, beta, gamma".to_owned(), "swept".to_owned()],
+            vec!["2026-11-22".to_owned(), "alpha".to_owned(), "orderly-exit".to_owned()],
+        ];
+        let wide = table(&["time", "who", "cause"], &rows, 100);
+        let wanted = [
+            "time        who                            cause",
+            "2026-11-21  3 servers: alpha, beta, gamma  swept",
+            "2026-11-22  alpha                          orderly-exit",
+        ];
+        assert_eq!(wide, wanted);
+        for width in [34, 44, 60] {
+            let lines = table(&["time", "who", "cause"], &rows, width);
+            assert!(lines.iter().all(|line| line.chars().count() <= width.into()), "{lines:#?}");
         }
     }
 }

@@ -64,6 +64,8 @@ pub(crate) struct DeathDoc {
     pub(crate) observer: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) forensics: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) incident: Option<String>,
 }
 
 /// What became of the provider's commands.

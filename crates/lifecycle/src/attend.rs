@@ -23,6 +23,8 @@ const HOOK_GRACE: Duration = Duration::from_secs(2);
 /// How long a witness has for its record of a death before a sweep writes it.
 const RECORD_GRACE: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(20);
+/// How often a witness looks that has no client to wait on, in seconds.
+pub(crate) const POLL_SECS: u32 = 2;
 
 /// Why a session could not be looked after.
 #[derive(Debug, thiserror::Error)]
@@ -210,31 +212,27 @@ fn keep_up(
     }
     let canaries = canary.sweep()?;
     let watched = canaries.swept.iter().any(|s| s.subject == *subject && s.finding == Finding::Armed);
-    if !watched && arm_again(host, canary, identity, subject, warnings) {
+    if !watched && matches!(arm_again(host, canary, identity, subject, warnings), Armed::Spawned { .. }) {
         mended.push("canary-armed");
     }
     Ok((!mended.is_empty()).then(|| mended.join(" ")))
 }
 
-/// Gives a living server a witness that waits on a client of it, for the lifeline is only inherited.
+/// Gives a living server a witness that waits on a client of it, for the lifeline is only inherited. Why there
+/// is none is a warning.
 pub(crate) fn arm_again(
     host: &Host,
     canary: &Canary,
     identity: &Identity,
     subject: &Subject,
     warnings: &mut Vec<Warning>,
-) -> bool {
-    let argv = Tmux::find(&host.settings().path)
-        .and_then(|tmux| tmux.server(host.layout().socket(identity).into_std_path_buf()))
-        .map(|server| server.wait_argv(&format!("iap-canary-{identity}")));
-    let utf8 = |argv: Vec<std::ffi::OsString>| {
-        argv.into_iter().map(|a| a.into_string().ok()).collect::<Option<Vec<_>>>()
-    };
-    let watch = match argv.ok().and_then(utf8) {
+) -> Armed {
+    let watch = match client_of(host, identity) {
         Some(argv) => Watch::Client { argv },
-        None => Watch::Poll { secs: 2 },
+        None => Watch::Poll { secs: POLL_SECS },
     };
-    match canary.arm(subject, watch) {
+    let armed = canary.arm(subject, watch);
+    match &armed {
         Armed::Spawned { .. } => {
             let line = Line::new(now(), "supervise")
                 .field("identity", identity)
@@ -242,14 +240,22 @@ pub(crate) fn arm_again(
                 .field("state", "spawned")
                 .field("origin", "retrofit");
             host.log(&line, warnings);
-            true
         }
-        Armed::Already { .. } | Armed::Skipped => false,
+        Armed::Already { .. } | Armed::Skipped => {}
         Armed::Failed(e) => {
-            warnings.push(Warning::new(format!("nobody watches {identity}: {}", with_causes(&e))));
-            false
+            warnings.push(Warning::new(format!("nobody watches {identity}: {}", with_causes(e))));
         }
     }
+    armed
+}
+
+/// The client of an identity's server that a witness can wait on; none without a tmux.
+pub(crate) fn client_of(host: &Host, identity: &Identity) -> Option<Vec<String>> {
+    let server = Tmux::find(&host.settings().path)
+        .and_then(|tmux| tmux.server(host.layout().socket(identity).into_std_path_buf()))
+        .ok()?;
+    let argv = server.wait_argv(&format!("iap-canary-{identity}"));
+    argv.into_iter().map(|word| word.into_string().ok()).collect()
 }
 
 #[cfg(test)]

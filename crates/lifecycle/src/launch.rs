@@ -17,6 +17,7 @@ use crate::end::{Deed, EndError, GRACE, end};
 use crate::facts::{FactError, Facts, ProcessId, Session};
 use crate::host::{FindError, Host, Warning, now};
 use crate::observe::SessionState;
+use crate::pane::last_lines;
 use crate::pass::sweep;
 use crate::runtime::{Class, Runtime, RuntimeError};
 use crate::tree::wait_dead;
@@ -355,7 +356,7 @@ impl Start<'_> {
             warnings.push(Warning::of("nobody watches the server", &e));
         }
         if Incarnation::of(created.pane_pid)?.is_none() {
-            let shown = last_lines(&pane_log);
+            let shown = last_lines(&pane_log, 2);
             return Err(LaunchError::EndedAtOnce {
                 identity: self.identity.clone(),
                 program: program.clone(),
@@ -394,7 +395,8 @@ impl Start<'_> {
         let pane = self.server.session(&name)?.pane()?;
         let created = NewSession { server_pid: pid, pane_pid: pane.pid, session_id: String::new() };
         self.write_down(&subject, Some(&created), now())?;
-        arm_again(self.host, self.canary, self.identity, &subject, warnings);
+        // Why nobody watches is among the warnings.
+        let _ = arm_again(self.host, self.canary, self.identity, &subject, warnings);
         Ok(true)
     }
 
@@ -430,13 +432,4 @@ impl Start<'_> {
         };
         Ok(Facts::of(self.host.layout(), self.identity).set_session(&session)?)
     }
-}
-
-/// The last two lines with text that a pane showed.
-fn last_lines(pane_log: &camino::Utf8Path) -> Vec<String> {
-    let Ok(Some(bytes)) = iapeer_statefile::read_file(pane_log, 16 << 20) else { return Vec::new() };
-    let text = String::from_utf8_lossy(&bytes);
-    let plain = |line: &str| line.chars().filter(|c| !c.is_control()).collect::<String>();
-    let lines: Vec<_> = text.lines().map(plain).filter(|line| !line.trim().is_empty()).collect();
-    lines[lines.len().saturating_sub(2)..].to_vec()
 }

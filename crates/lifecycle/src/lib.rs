@@ -124,13 +124,17 @@ mod verify;
 mod attend;
 mod deaths;
 mod doctor;
+mod incident;
+mod pane;
 mod pass;
 mod selftest;
+mod why;
+mod witness;
 
 pub use attend::{AttendError, Attended};
 pub use birth::{Birth, BirthError, Born, Wish, birth};
 pub use change::{ChangeError, set_default_runtime};
-pub use deaths::{Confidence, Evidence, Happening, Why, cause_word, deaths, forensics, why};
+pub use deaths::{CAUSES, cause_word, deaths, forensics};
 pub use decide::{Death, FreshCause, Refusal};
 pub use declared::{DECLARED, Declared, Owner, declared};
 pub use degraded::{Degradation, Survey, note_episodes, survey};
@@ -138,6 +142,7 @@ pub use doctor::{Checked, Finding, Grade, Group, Mend, MendError, Report, Scope,
 pub use end::EndError;
 pub use facts::{FactError, ProcessId, Session};
 pub use host::{FindError, Host, Peers, Warning};
+pub use incident::incidents;
 pub use launch::{How, LaunchError, Launched, identity_of, launch};
 pub use layout::Layout;
 pub use native_memory::{Change, NativeMemoryError, Switch, trust_folder, turn_native_memory};
@@ -159,3 +164,7 @@ pub use stop::{StopError, Stopped, lift_stop, stop};
 pub use sweep::{Pace, Planned, SweepError, Swept, plan, retry, sweep};
 pub use undo::UndoError;
 pub use verify::{Fixed, IfDifferent, Verified, VerifyError, verify};
+pub use why::{Confidence, Evidence, Happening, Why, why};
+pub use witness::{
+    Dismissed, Witness, WitnessError, arm_witness, dismiss_witness, live_server, witness_wait,
+};

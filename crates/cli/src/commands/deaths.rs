@@ -1,24 +1,56 @@
-//! Deaths: what died, and why.
+//! Deaths: what died, when, and of what.
 
+mod follow;
+mod rows;
+
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use iapeer_canary::{Death, DeathRecord, Deaths};
-use iapeer_lifecycle::{
-    Confidence, Evidence, Happening, Host, Why, cause_word, deaths, forensics, identities, identity_of,
-    record_what_is_owed, why,
-};
-use iapeer_registry::Peer;
-use iapeer_statefile::ReadError;
+use iapeer_lifecycle::{Host, cause_word, deaths, forensics, incidents, record_what_is_owed};
+use iapeer_statefile::{ReadError, Timestamp};
 use serde::Serialize;
 
-use super::{Done, one_peer};
-use crate::args::{DeathsArgs, WhyArgs};
+use super::Done;
+use crate::args::DeathsArgs;
 use crate::error::{CliError, Kind};
 use crate::wire::DeathDoc;
 use crate::{out, text};
 
+/// Which deaths are asked for.
+struct Wanted<'a> {
+    peer: Option<&'a str>,
+    since: Option<Timestamp>,
+    cause: Option<&'a str>,
+}
+
+impl Wanted<'_> {
+    fn of(args: &DeathsArgs) -> Wanted<'_> {
+        Wanted {
+            peer: args.peer.as_ref().map(|peer| peer.as_str()),
+            since: args.since.map(|since| since.moment(Timestamp::now())),
+            cause: args.cause.as_deref(),
+        }
+    }
+
+    fn is_everything(&self) -> bool {
+        self.peer.is_none() && self.since.is_none() && self.cause.is_none()
+    }
+
+    fn takes(&self, record: &DeathRecord) -> bool {
+        // A peer that was removed has its deaths still.
+        let is_of =
+            |peer: &str| record.identity.split_once('-').is_some_and(|(_, personality)| personality == peer);
+        // One whose time cannot be read may be since then.
+        let is_since = |since: Timestamp| record.ts.parse().map_or(true, |at: Timestamp| at >= since);
+        self.peer.is_none_or(is_of)
+            && self.since.is_none_or(is_since)
+            && self.cause.is_none_or(|cause| cause_word(record) == cause)
+    }
+}
+
 /// All deaths, after those that nobody has recorded yet were recorded.
-fn all_deaths(host: &Host) -> Result<Deaths, CliError> {
+pub(super) fn all_deaths(host: &Host) -> Result<Deaths, CliError> {
     let warnings = record_what_is_owed(host).map_err(|e| CliError::of(Kind::Failed, &e))?;
     out::warnings(&warnings);
     deaths(host).map_err(|e| journal_error(&e))
@@ -45,6 +77,7 @@ pub(super) fn death_doc(record: &DeathRecord) -> DeathDoc {
         oom,
         observer,
         forensics: forensics(record).map(|path| path.to_string()),
+        incident: None,
     }
 }
 
@@ -53,101 +86,83 @@ pub(super) fn last_death(recorded: &Deaths, identity: &str) -> Option<DeathDoc> 
     recorded.records.iter().rfind(|r| r.identity == identity).map(death_doc)
 }
 
-pub(crate) fn list(host: &Host, args: &DeathsArgs) -> Done {
+/// The deaths that are wanted, each with its incident; incidents are found among all of them.
+fn chosen(recorded: &Deaths, wanted: &Wanted<'_>) -> Vec<DeathDoc> {
+    let all = recorded.records.iter().zip(incidents(&recorded.records));
+    let wanted = all.filter(|(record, _)| wanted.takes(record));
+    wanted.map(|(record, incident)| DeathDoc { incident, ..death_doc(record) }).collect()
+}
+
+pub(crate) fn deaths_verb(host: &Host, args: &DeathsArgs) -> Done {
+    let wanted = Wanted::of(args);
+    if args.follow {
+        return follow::follow(host, args, &wanted);
+    }
     let recorded = all_deaths(host)?;
-    // A peer that was removed has its deaths still.
-    let of_peer = |record: &&DeathRecord| match &args.peer {
-        Some(peer) => record.identity.split_once('-').is_some_and(|(_, name)| name == peer.as_str()),
-        None => true,
-    };
-    let deaths: Vec<_> = recorded.records.iter().filter(of_peer).map(death_doc).collect();
+    let deaths = chosen(&recorded, &wanted);
+    let unreadable_lines = recorded.unreadable_lines;
     if args.output.json {
-        #[derive(Serialize)]
-        struct Doc {
-            deaths: Vec<DeathDoc>,
-            unreadable_lines: u64,
+        match args.summary {
+            true => out::json("deaths-summary", &SummaryDoc { summary: tally(&deaths), unreadable_lines })?,
+            false => out::json("deaths", &DeathsDoc { deaths, unreadable_lines })?,
         }
-        out::json("deaths", &Doc { deaths, unreadable_lines: recorded.unreadable_lines })?;
         return Ok(ExitCode::SUCCESS);
+    }
+    match args.summary {
+        true => {
+            let cells =
+                |t: Tally| vec![t.identity, t.cause, t.deaths.to_string(), text::to_the_second(&t.last)];
+            let rows: Vec<_> = tally(&deaths).into_iter().map(cells).collect();
+            text::listed(&["WHO", "CAUSE", "DEATHS", "LAST"], &rows).iter().try_for_each(out::line)?;
+        }
+        false => rows::print(&deaths, args)?,
     }
     if deaths.is_empty() {
-        out::note("no death is on record");
+        let such = if wanted.is_everything() { "" } else { "such " };
+        out::note(&format!("no {such}death is on record"));
     }
-    let rows: Vec<_> = deaths
-        .iter()
-        .map(|d| {
-            let told = match &d.forensics {
-                Some(path) => path.clone(),
-                None => String::new(),
-            };
-            vec![d.ts.clone(), d.identity.clone(), d.kind.to_owned(), d.cause.clone(), d.status.clone(), told]
-        })
-        .collect();
-    for line in text::columns(&rows) {
-        out::line(line)?;
-    }
-    if recorded.unreadable_lines > 0 {
+    if unreadable_lines > 0 {
         let path = host.layout().exits_log();
-        out::note(&format!("warning: {path}: {} lines cannot be read", recorded.unreadable_lines));
+        out::note(&format!("warning: {path}: {unreadable_lines} lines cannot be read"));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-pub(crate) fn why_verb(host: &Host, args: &WhyArgs) -> Done {
-    let peer = one_peer(host, &args.peer)?;
-    let recorded = all_deaths(host)?;
-    let identity = match &args.runtime {
-        Some(runtime) => identity_of(&peer, Some(runtime)),
-        None => match died_last(&peer, &recorded) {
-            Some(identity) => Ok(identity),
-            None => identity_of(&peer, None),
-        },
-    };
-    let identity =
-        identity.map_err(|e| CliError::of(Kind::Failed, &e).hint(format!("iapeer show {}", args.peer)))?;
-    let Why { identity, status, answer, confidence, evidence, timeline } =
-        why(host, &identity).map_err(|e| journal_error(&e))?;
-    if args.output.json {
-        #[derive(Serialize)]
-        struct Doc {
-            identity: String,
-            status: &'static str,
-            answer: String,
-            confidence: Confidence,
-            evidence: Vec<Evidence>,
-            timeline: Vec<Happening>,
-        }
-        let status = status.as_str();
-        out::json(
-            "why",
-            &Doc { identity: identity.to_string(), status, answer, confidence, evidence, timeline },
-        )?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let sure = match confidence {
-        Confidence::Certain => "certain",
-        Confidence::Likely => "likely",
-        Confidence::Unknown => "not known",
-    };
-    out::line(format!("{answer} [{sure}]"))?;
-    for Evidence { source, text } in &evidence {
-        out::line(format!("  {source}: {text}"))?;
-    }
-    if !timeline.is_empty() {
-        out::line("what happened last:")?;
-    }
-    for Happening { ts, what } in &timeline {
-        out::line(format!("  {ts}  {what}"))?;
-    }
-    Ok(ExitCode::SUCCESS)
+#[derive(Serialize)]
+struct DeathsDoc {
+    deaths: Vec<DeathDoc>,
+    unreadable_lines: u64,
 }
 
-/// The runtime of a peer that died last.
-fn died_last(peer: &Peer, recorded: &Deaths) -> Option<iapeer_registry::Identity> {
-    let identities = identities(peer);
-    recorded
-        .records
-        .iter()
-        .rev()
-        .find_map(|r| identities.iter().find(|i| i.to_string() == r.identity).cloned())
+#[derive(Serialize)]
+struct SummaryDoc {
+    summary: Vec<Tally>,
+    unreadable_lines: u64,
+}
+
+/// How often an identity died of a cause.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Tally {
+    identity: String,
+    cause: String,
+    deaths: usize,
+    /// When it did last.
+    last: String,
+}
+
+/// The deaths counted, by identity and then by cause.
+fn tally(deaths: &[DeathDoc]) -> Vec<Tally> {
+    let mut counted: BTreeMap<(&str, &str), (usize, &str)> = BTreeMap::new();
+    for death in deaths {
+        let (count, last) = counted.entry((&death.identity, &death.cause)).or_insert((0, ""));
+        *count += 1;
+        *last = (*last).max(&death.ts);
+    }
+    let tally = |((identity, cause), (deaths, last)): ((&str, &str), (usize, &str))| Tally {
+        identity: identity.to_owned(),
+        cause: cause.to_owned(),
+        deaths,
+        last: last.to_owned(),
+    };
+    counted.into_iter().map(tally).collect()
 }

@@ -1,6 +1,7 @@
 //! One module per group of verbs: what was typed becomes a call of the core, its answer becomes output.
 
 mod backup;
+mod canary;
 mod deaths;
 mod doctor;
 mod memory;
@@ -10,6 +11,7 @@ mod selftest;
 mod sessions;
 mod slot;
 mod verify;
+mod why;
 
 use std::io::ErrorKind;
 use std::process::ExitCode;
@@ -19,7 +21,7 @@ use iapeer_lifecycle::{FactError, FindError, Host, StopError, Switch, UndoError}
 use iapeer_registry::{Peer, Personality};
 use iapeer_statefile::{BadEntry, CommitError, LockError, StateFault, WriteError};
 
-use crate::args::{BackupVerb, MemoryVerb, NativeVerb, SlotVerb, Verb};
+use crate::args::{BackupVerb, CanaryVerb, MemoryVerb, NativeVerb, SlotVerb, Verb};
 use crate::env;
 use crate::error::{CliError, Kind};
 use crate::out::{self, Stop};
@@ -67,8 +69,12 @@ fn dispatch(host: &Host, verb: Verb) -> Done {
         Verb::Doctor(args) => doctor::doctor_verb(host, &args),
         Verb::Preflight(output) => doctor::preflight(host, &output),
         Verb::Supervise(args) => sessions::supervise(host, &args),
-        Verb::Deaths(args) => deaths::list(host, &args),
-        Verb::Why(args) => deaths::why_verb(host, &args),
+        Verb::Deaths(args) => deaths::deaths_verb(host, &args),
+        Verb::Why(args) => why::why_verb(host, &args),
+        Verb::Canary { verb: CanaryVerb::List(output) } => canary::list(host, &output),
+        Verb::Canary { verb: CanaryVerb::Arm(args) } => canary::arm(host, &args),
+        Verb::Canary { verb: CanaryVerb::Dismiss(args) } => canary::dismiss(host, &args),
+        Verb::Canary { verb: CanaryVerb::Script(args) } => canary::script(host, &args),
         Verb::Selftest(args) => selftest::selftest_verb(host, &args),
     }
 }

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use iapeer_canary::CanaryState;
 use iapeer_lifecycle::{
     Birth, BirthError, Born, ChangeError, Class, Host, IfLive, RemoveError, Removed, Runtime, RuntimeError,
     Wish, birth, deaths, observe_peer, remove, set_default_runtime,
@@ -10,6 +9,7 @@ use iapeer_lifecycle::{
 use iapeer_registry::{NameError, Personality, RuntimeName, profile_path};
 use serde::Serialize;
 
+use super::canary::state_word;
 use super::deaths::{journal_error, last_death};
 use super::rename::unfinished;
 use super::{
@@ -214,8 +214,7 @@ pub(crate) fn show(host: &Host, args: &ShowArgs) -> Done {
         let watching = canaries.iter().find(|c| {
             c.subject.identity == runtime.identity && Some(c.subject.server.pid) == runtime.server_pid
         });
-        let canary =
-            watching.map(|c| CanaryDoc { state: canary_word(c.state), recorder_pid: c.recorder_pid });
+        let canary = watching.map(|c| CanaryDoc { state: state_word(c.state), recorder_pid: c.recorder_pid });
         let last_death = last_death(&recorded, &runtime.identity);
         runtime.more = Some(RuntimeMore { canary, last_death });
     }
@@ -252,15 +251,6 @@ pub(crate) fn show(host: &Host, args: &ShowArgs) -> Done {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn canary_word(state: CanaryState) -> &'static str {
-    match state {
-        CanaryState::Armed => "armed",
-        CanaryState::Unwatched => "unwatched",
-        CanaryState::Dying => "dying",
-        CanaryState::Settled => "settled",
-    }
 }
 
 pub(crate) fn remove_verb(host: &Host, args: &RemoveArgs) -> Done {

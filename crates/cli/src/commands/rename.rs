@@ -52,6 +52,7 @@ pub(super) fn settle(host: &Host, verb: &Verb) -> Result<(), CliError> {
         | Verb::Show(_)
         | Verb::Deaths(_)
         | Verb::Why(_)
+        | Verb::Canary { .. }
         | Verb::Verify(_)
         | Verb::Backup { .. } => {
             tell(host);

@@ -288,7 +288,7 @@ pub(crate) fn status(host: &Host, output: &Output) -> Done {
 }
 
 /// How many provider commands are owed; each is a degradation, with what mends it.
-fn launch_error(error: &LaunchError) -> CliError {
+pub(super) fn launch_error(error: &LaunchError) -> CliError {
     let cli = CliError::of(Kind::Failed, error);
     match error {
         LaunchError::Refused { identity, refusal, detail } => {

@@ -134,13 +134,13 @@ fn what_has_to_stay(host: &Host, peer: &Peer, index: &Index) -> Vec<(String, Utf
 }
 
 /// A path without links; as it is where nothing is there.
-pub(super) fn real(path: &Utf8Path) -> Utf8PathBuf {
+pub(crate) fn real(path: &Utf8Path) -> Utf8PathBuf {
     path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned())
 }
 
 /// Where Claude keeps the transcripts of a folder: its real path with a dash for whatever is no ASCII
 /// letter or digit. Claude counts as JavaScript does, in units of UTF-16.
-pub(super) fn transcripts(host: &Host, folder: &Utf8Path) -> Option<Utf8PathBuf> {
+pub(crate) fn transcripts(host: &Host, folder: &Utf8Path) -> Option<Utf8PathBuf> {
     let mut slug = String::new();
     for c in folder.as_str().chars() {
         match c.is_ascii_alphanumeric() {

@@ -1,0 +1,41 @@
+//! A real terminal: that of another tmux.
+
+use crate::host::{Host, finish};
+use crate::machine::wait_for;
+
+/// A terminal with a shell in it, which has the environment of the host.
+pub(crate) struct Terminal<'a> {
+    host: &'a Host,
+}
+
+impl<'a> Terminal<'a> {
+    /// Opens one of so many columns.
+    pub(crate) fn open(host: &'a Host, columns: u16) -> Terminal<'a> {
+        let terminal = Terminal { host };
+        terminal.tmux(&["new-session", "-d", "-x", &columns.to_string(), "-y", "30", "/bin/sh"]);
+        terminal
+    }
+
+    /// What its tmux says to a command.
+    #[track_caller]
+    pub(crate) fn tmux(&self, words: &[&str]) -> String {
+        let socket = self.host.path("terminal");
+        let words = [&["-f", "/dev/null", "-S", socket.to_str().unwrap()], words].concat();
+        let ran = finish(&mut self.host.command("tmux", words.as_slice()));
+        assert_eq!(ran.exit, 0, "{words:?}: {ran:?}");
+        ran.stdout
+    }
+
+    /// Types a line.
+    pub(crate) fn types(&self, line: &str) {
+        self.tmux(&["send-keys", "-l", "--", line]);
+        self.tmux(&["send-keys", "Enter"]);
+    }
+
+    /// Waits until the screen has these words.
+    #[track_caller]
+    pub(crate) fn shows(&self, words: &str) -> String {
+        let what = format!("{words:?} on the screen");
+        wait_for(&what, || Some(self.tmux(&["capture-pane", "-p"])).filter(|screen| screen.contains(words)))
+    }
+}
