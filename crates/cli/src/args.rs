@@ -25,10 +25,10 @@ pub(crate) const PLANNED: [(&str, &str); 10] = [
     ("interrupt", "interrupt what a session is doing"),
     ("compact", "let a session compact its context"),
     ("service", "let the host's service manager run the supervisor"),
-    ("logs", "the logs of a peer as one timeline"),
+    ("logs", "show the logs of a peer as one timeline"),
     ("schema", "print the schema of a JSON document"),
-    ("completions", "shell completions"),
-    ("man", "manual pages"),
+    ("completions", "print shell completions"),
+    ("man", "print manual pages"),
     ("top", "watch the fleet"),
 ];
 
