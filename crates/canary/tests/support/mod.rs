@@ -198,6 +198,19 @@ impl Lab {
         exit.clone()
     }
 
+    /// The files about leases, for a test that fails.
+    pub fn left(&self) -> String {
+        let entries = std::fs::read_dir(&self.places.state).into_iter().flatten().flatten();
+        let told = |entry: std::fs::DirEntry| {
+            format!(
+                "{:?}: {:?}",
+                entry.file_name(),
+                std::fs::read_to_string(entry.path()).unwrap_or_default()
+            )
+        };
+        entries.map(told).filter(|text| !text.contains(".sh\"")).collect::<Vec<_>>().join("; ")
+    }
+
     pub fn sweep(&self) -> Vec<Finding> {
         sweep(&self.canary())
     }
@@ -380,7 +393,9 @@ impl Recorder {
     pub fn wait_until_at_rest(&self, shell: Shell) {
         let pid = self.incarnation.pid;
         let about = |pid: &str, what: &str| std::fs::read_to_string(format!("/proc/{pid}/{what}")).ok();
-        wait_for("the recorder to be at rest", || {
+        // Before it waits for good it naps once, to make sure of its lease; so one look is not enough.
+        let mut looks_at_rest = 0;
+        let at_rest = || {
             let children = about(&pid.to_string(), &format!("task/{pid}/children"))?;
             let waiting = match shell.0[0] {
                 "yash" => children.trim().to_owned(),
@@ -391,6 +406,10 @@ impl Recorder {
             }
             let call = about(&waiting, "wchan")?;
             (call.contains("pipe") || call.contains("poll")).then_some(())
+        };
+        wait_for("the recorder to be at rest", || {
+            looks_at_rest = if at_rest().is_some() { looks_at_rest + 1 } else { 0 };
+            (looks_at_rest >= 50).then_some(())
         });
     }
 
