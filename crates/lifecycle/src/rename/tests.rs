@@ -53,7 +53,7 @@ fn world() -> World {
         fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
         fs::write(path, text).expect("a file");
     };
-    put(&cwd.join("work/notes.txt"), "something");
+    put(&cwd.join("desk/notes.txt"), "something");
     put(&transcripts(&host, &cwd).expect("a home").join("one.jsonl"), "{}");
     let facts = host.layout().facts();
     for (file, text) in [
@@ -156,7 +156,7 @@ fn all_that_was_alphas_is_betas() {
     assert_eq!(content("state/lifecycle/claude-beta.topic"), "a runtime that it has no more\n");
     assert_eq!(content("state/lifecycle/shell-alpha2.stopped"), "another peer\n");
     assert_eq!(content("logs/lifecycle/shell-beta.log.1"), "what it showed before\n");
-    assert_eq!(content("peers/beta/work/notes.txt"), "something");
+    assert_eq!(content("peers/beta/desk/notes.txt"), "something");
     for kind in ["memory", "notify"] {
         let debt = content(&format!("state/provision/shell-beta.[HASH].{kind}.json"));
         assert!(debt.contains("\"personality\": \"beta\"") && debt.contains("peers/beta\""), "{debt}");
