@@ -47,7 +47,8 @@ impl JournalRead {
             };
             match Entry::parse(&text) {
                 Ok(entry) => self.entries.push(entry),
-                Err(_) if text.is_empty() => {}
+                // A tail that looked torn was that of a line on its way, and was whole when ours came.
+                Err(_) if text.is_empty() || text == TORN.trim_end_matches('\n') => {}
                 Err(_) => self.unreadable_lines += 1,
             }
         }

@@ -194,6 +194,17 @@ fn a_torn_tail_costs_no_other_line() {
     }
 }
 
+/// A writer that meets another's line on its way sees a part of it, and marks what is whole by then.
+#[test]
+fn a_mark_after_a_whole_line_is_no_loss() {
+    let f = folder();
+    let journal = Journal::new(f.join("x.log"));
+    let line = Line::new(Timestamp::now(), "whole").render();
+    std::fs::write(journal.path(), format!("{line}\n torn\n{line}\n")).unwrap();
+    let read = journal.read().unwrap();
+    assert_eq!((read.entries.len(), read.unreadable_lines), (2, 0));
+}
+
 #[derive(Debug, Clone)]
 struct Lines;
 
