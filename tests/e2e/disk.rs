@@ -8,8 +8,10 @@ use std::process::Command;
 
 use crate::host::{Host, IAPEER, Ran, finish};
 
-/// Runs a script as the superuser of a namespace of its own; `$IAPEER` is the program under test. `None` where
-/// there can be none.
+/// What every script has: `run NAME ARG...` runs the program under test under a title.
+const RUN: &str = r#"run() { echo "== $1"; shift; "$IAPEER" "$@" 2>&1 || echo "exit $?"; }"#;
+
+/// Runs a script as the superuser of a namespace of its own. `None` where there can be none.
 #[expect(clippy::print_stderr, reason = "what is not tried is said")]
 fn in_namespace(host: &Host, script: &str) -> Option<Ran> {
     let unshare = |args: &[&str]| {
@@ -23,7 +25,7 @@ fn in_namespace(host: &Host, script: &str) -> Option<Ran> {
         eprintln!("not tried: this machine allows no mount namespace");
         return None;
     }
-    let mut command = unshare(&["sh", "-ec", script]);
+    let mut command = unshare(&["sh", "-ec", &format!("{RUN}\n{script}")]);
     let ours = host.command("true", &[][..]);
     command.env_clear().envs(ours.get_envs().filter_map(|(name, value)| Some((name, value?))));
     // `mount` and `dd` are the script's, not the program's under test.
@@ -46,7 +48,6 @@ fn a_full_disk() {
     fs::create_dir(host.path("root")).unwrap();
     let script = r#"
         mount -t tmpfs -o size=1m tmpfs root
-        run() { echo "== $1"; shift; "$IAPEER" "$@" 2>&1 || echo "exit $?"; }
         run born create alpha --runtime shell
         cp root/peers-profiles.json before
         dd if=/dev/zero of=root/peers/ballast bs=1k 2>dd.log || :
@@ -83,7 +84,6 @@ fn a_root_that_can_only_be_read() {
     let script = r#"
         mount --bind root root
         mount -o remount,ro,bind root
-        run() { echo "== $1"; shift; "$IAPEER" "$@" 2>&1 || echo "exit $?"; }
         run list list
         run status status
         run create create beta --runtime shell
@@ -112,7 +112,6 @@ fn a_quarantine_and_backups_on_another_disk() {
         mkdir root/quarantine
         mount -t tmpfs tmpfs root/quarantine
         cp -r root/backups kept && mount -t tmpfs tmpfs root/backups && cp -r kept/* root/backups
-        run() { echo "== $1"; shift; "$IAPEER" "$@" 2>&1 || echo "exit $?"; }
         echo "{ torn" >root/peers-profiles.json
         run mended list
         cat root/quarantine/peers-profiles.json.*
@@ -133,7 +132,6 @@ fn a_folder_that_would_have_to_move_to_another_disk() {
     let host = Host::with_peers(&["alpha"]);
     let script = r#"
         mount --bind root/peers/alpha root/peers/alpha
-        run() { echo "== $1"; shift; "$IAPEER" "$@" 2>&1 || echo "exit $?"; }
         run rename rename alpha beta
         run list list
         run verify verify

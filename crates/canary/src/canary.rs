@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use iapeer_statefile::{Journal, Lock, LockError, ReadError, WriteError, ensure_dir, read_file, remove_file};
+use iapeer_statefile::{
+    Journal, Lock, LockError, ReadError, WriteError, ensure_dir, list_all, read_file, remove_file,
+};
 use process_wrap::std::ChildWrapper;
 use rustix::process::Signal;
 
@@ -70,6 +72,16 @@ pub enum CanaryError {
         /// Its pid.
         pid: u32,
     },
+}
+
+impl CanaryError {
+    /// That a folder could not be listed.
+    pub fn of_list(error: ReadError) -> CanaryError {
+        match error {
+            ReadError::Io { path, source } => CanaryError::List { path, source },
+            other => CanaryError::Read(other),
+        }
+    }
 }
 
 /// The canaries under one set of [`Places`].
@@ -312,20 +324,5 @@ impl Canary {
 
 /// The names in a folder, sorted; none when the folder is not there.
 pub(crate) fn list_folder(folder: &Utf8Path) -> Result<Vec<String>, CanaryError> {
-    let failed = |source| CanaryError::List { path: folder.to_owned(), source };
-    let entries = match folder.read_dir_utf8() {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(failed)?,
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        match entry {
-            Ok(entry) => names.push(entry.file_name().to_owned()),
-            // A name that is not UTF-8 is none of ours.
-            Err(e) if e.kind() == std::io::ErrorKind::InvalidData => {}
-            Err(e) => return Err(failed(e)),
-        }
-    }
-    names.sort();
-    Ok(names)
+    list_all(folder).map_err(CanaryError::of_list)
 }

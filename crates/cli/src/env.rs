@@ -27,21 +27,22 @@ pub(crate) fn settings(verb: &str) -> Result<Settings, CliError> {
     {
         iapeer_statefile::forbid_writes_under(real_root);
     }
-    let sock_dir = env.path("IAPEER_SOCK_DIR")?.unwrap_or_else(|| root.join("socks"));
+    let default = Settings::new(root);
+    let timeout = env.number("IAPEER_PROVISION_TIMEOUT_SECS", default.provision_timeout.as_secs())?;
     Ok(Settings {
-        sock_dir,
-        root,
+        sock_dir: env.path("IAPEER_SOCK_DIR")?.unwrap_or(default.sock_dir),
+        root: default.root,
         home,
         codex_home: env.path("CODEX_HOME")?,
         current_folder: std::env::current_dir()
             .ok()
             .and_then(|folder| Utf8PathBuf::from_path_buf(folder).ok()),
         path: env.raw("PATH").unwrap_or_default(),
-        shell: env.path("SHELL")?.unwrap_or_else(|| "/bin/sh".into()),
+        shell: env.path("SHELL")?.unwrap_or(default.shell),
         programs: env.programs()?,
-        log_max_bytes: env.number("IAPEER_LIFECYCLE_LOG_MAX_BYTES", 5 << 20)?,
-        log_keep: env.number("IAPEER_LIFECYCLE_LOG_KEEP", 5)?,
-        provision_timeout: Duration::from_secs(env.number("IAPEER_PROVISION_TIMEOUT_SECS", 120)?),
+        log_max_bytes: env.number("IAPEER_LIFECYCLE_LOG_MAX_BYTES", default.log_max_bytes)?,
+        log_keep: env.number("IAPEER_LIFECYCLE_LOG_KEEP", default.log_keep)?,
+        provision_timeout: Duration::from_secs(timeout),
         caller: format!("iapeer {verb}"),
     })
 }

@@ -3,7 +3,7 @@
 //! A session is found by the socket of its server; a ring of deaths begins anew, for `exits.log` has them.
 
 use iapeer_registry::Identity;
-use iapeer_statefile::{Breaker, Line, Lock};
+use iapeer_statefile::{Breaker, Lock};
 
 use crate::facts::Facts;
 use crate::host::{Host, Warning, now, with_causes};
@@ -14,15 +14,7 @@ pub(crate) fn set_damaged_facts_aside(host: &Host, identity: &Identity, _wake: &
     for (path, _, reason) in Facts::of(host.layout(), identity).damaged() {
         let warning = match host.quarantine().take(&path, Breaker::Obeyed, now()) {
             Ok(to) => {
-                let line = Line::new(now(), "state-mended")
-                    .field("file", &path)
-                    .field("fault", &reason)
-                    .field("from", "what is there")
-                    .field("quarantine", &to)
-                    .field("by", &host.settings().caller);
-                let mut warnings = Vec::new();
-                host.log(&line, &mut warnings);
-                warnings.into_iter().for_each(|warning| host.aside(warning));
+                host.log_mend(&path, &reason, "what is there", None, Some(&to));
                 Warning::new(format!("{path} is damaged ({reason}); it was moved to {to}"))
             }
             Err(e) => Warning::new(format!("{path} is damaged and stays where it is: {}", with_causes(&e)))

@@ -8,7 +8,9 @@ use iapeer_registry::{
     Conflict, DESCRIPTION_MAX, Facts, Index, IndexFormat, Intelligence, NameError, Peer, Personality,
     Profile, RuntimeName, profile_document, profile_path,
 };
-use iapeer_statefile::{CommitError, Edit, Lock, LockError, StateFault, WriteError, ensure_dir, read_file};
+use iapeer_statefile::{
+    Backups, CommitError, Edit, Lock, LockError, StateFault, WriteError, ensure_dir, read_file,
+};
 
 use crate::host::{Host, Warning, now, with_causes};
 use crate::native_memory::{Switch, trust_folder, turn_native_memory};
@@ -231,13 +233,17 @@ fn finish_removals(host: &Host, peer: &Peer, new: &[RuntimeName]) -> Result<(), 
 /// Keeps a generation of a profile, once what was done to it is not taken back any more.
 pub(crate) fn keep_profile(host: &Host, peer: &Peer, warnings: &mut Vec<Warning>) {
     let backups = host.registry().profile_backups(&peer.facts.personality);
-    let kept = match read_file(&profile_path(&peer.cwd), u64::MAX) {
-        Ok(Some(bytes)) => backups.keep(&bytes, now()).map_err(|e| with_causes(&e)),
+    if let Err(reason) = keep_generation(&backups, &profile_path(&peer.cwd)) {
+        warnings.push(Warning::new(format!("the profile is not backed up: {reason}")));
+    }
+}
+
+/// Keeps what stands in a file as a generation; says why not.
+pub(crate) fn keep_generation(backups: &Backups, path: &Utf8Path) -> Result<(), String> {
+    match read_file(path, u64::MAX) {
+        Ok(Some(bytes)) => backups.keep(&bytes, now()).map(drop).map_err(|e| with_causes(&e)),
         Ok(None) => Err("it is gone".to_owned()),
         Err(e) => Err(with_causes(&e)),
-    };
-    if let Err(reason) = kept {
-        warnings.push(Warning::new(format!("the profile is not backed up: {reason}")));
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Survey {
     pub observed: Vec<Vec<Observed>>,
     /// What is wrong.
     pub degradations: Vec<Degradation>,
+    /// How many provider commands are owed; what cannot be listed is among what is wrong.
+    pub owed: usize,
 }
 
 /// Looks at every peer, and for everything that is wrong. `peers` is what the index gave.
@@ -55,7 +57,7 @@ pub fn survey(host: &Host, peers: Result<&Peers, &StateFault>) -> Survey {
         survey.observed.push(observed);
     }
     of_rename(host, all);
-    of_owed_work(host, all);
+    survey.owed = of_owed_work(host, all);
     of_slot(host, all);
     survey
 }
@@ -75,16 +77,14 @@ fn try_note(host: &Host, all: &[Degradation]) -> Result<(), Warning> {
     if all.is_empty() && before.is_empty() || !host.layout().root().is_dir() {
         return Ok(());
     }
-    let mut warnings = Vec::new();
     for new in all.iter().filter(|new| !before.contains(&new.id)) {
         begin_episode(host, new).map_err(|e| unwritten(&e))?;
     }
     for old in before.iter().filter(|old| all.iter().all(|d| d.id != **old)) {
         if remove_file(&folder.join(old)).map_err(|e| unwritten(&e))? == Removal::Removed {
-            host.log(&Line::new(now(), "recovered").field("id", old), &mut warnings);
+            host.log_aside(&Line::new(now(), "recovered").field("id", old));
         }
     }
-    warnings.into_iter().for_each(|warning| host.aside(warning));
     Ok(())
 }
 
@@ -95,9 +95,7 @@ fn begin_episode(host: &Host, new: &Degradation) -> Result<(), WriteError> {
     let since = format!("{}\n", iso_millis(now()));
     if create_file(&folder.join(&new.id), since.as_bytes())? == Creation::Created {
         let line = Line::new(now(), "degraded").field("id", &new.id).field("what", &new.what);
-        let mut warnings = Vec::new();
-        host.log(&line.field_opt("remedy", new.remedy.as_ref()), &mut warnings);
-        warnings.into_iter().for_each(|warning| host.aside(warning));
+        host.log_aside(&line.field_opt("remedy", new.remedy.as_ref()));
     }
     Ok(())
 }
@@ -175,12 +173,14 @@ fn of_rename(host: &Host, all: &mut Vec<Degradation>) {
     }
 }
 
-fn of_owed_work(host: &Host, all: &mut Vec<Degradation>) {
+/// How many commands are owed.
+fn of_owed_work(host: &Host, all: &mut Vec<Degradation>) -> usize {
     let (owed, bad) = match owed(host.layout()) {
         Ok(found) => found,
         Err(e) => {
             let what = format!("what is owed to the provider cannot be told: {}", with_causes(&e));
-            return all.push(Degradation::new("owed", what, "iapeer doctor"));
+            all.push(Degradation::new("owed", what, "iapeer doctor"));
+            return 0;
         }
     };
     for owed in &owed {
@@ -195,6 +195,7 @@ fn of_owed_work(host: &Host, all: &mut Vec<Degradation>) {
     for e in &bad {
         all.push(Degradation::new("owed-records", with_causes(e), "mend or remove that file"));
     }
+    owed.len()
 }
 
 fn of_slot(host: &Host, all: &mut Vec<Degradation>) {

@@ -199,6 +199,33 @@ impl Host {
         }
     }
 
+    /// Writes down what happened beside the point.
+    pub(crate) fn log_aside(&self, line: &Line) {
+        let mut warnings = Vec::new();
+        self.log(line, &mut warnings);
+        warnings.into_iter().for_each(|warning| self.aside(warning));
+    }
+
+    /// Writes down that a state file was mended: what was wrong with it, what it was taken from, how many peers
+    /// it has, if that is what it has, and where what stood there is.
+    pub(crate) fn log_mend(
+        &self,
+        file: &Utf8Path,
+        fault: &str,
+        from: &str,
+        peers: Option<usize>,
+        quarantine: Option<&Utf8Path>,
+    ) {
+        let line = Line::new(now(), "state-mended")
+            .field("file", file)
+            .field("fault", fault)
+            .field("from", from)
+            .field_opt("peers", peers)
+            .field_opt("quarantine", quarantine)
+            .field("by", &self.settings.caller);
+        self.log_aside(&line);
+    }
+
     fn rotated(&self, path: &Utf8Path) -> Journal {
         Journal::new(path.to_owned()).rotated(self.settings.log_max_bytes, self.settings.log_keep)
     }

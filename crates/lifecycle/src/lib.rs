@@ -60,20 +60,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let folder = tempfile::tempdir()?;
 //! # let root = camino::Utf8PathBuf::from_path_buf(folder.path().join("root")).map_err(|_| "UTF-8")?;
-//! let host = Host::new(Settings {
-//!     sock_dir: root.join("socks"),
-//!     root,
-//!     home: None,
-//!     codex_home: None,
-//!     current_folder: None,
-//!     path: "/usr/bin:/bin".into(),
-//!     shell: "/bin/sh".into(),
-//!     programs: Default::default(),
-//!     log_max_bytes: 5 << 20,
-//!     log_keep: 5,
-//!     provision_timeout: std::time::Duration::from_secs(120),
-//!     caller: "an example".to_owned(),
-//! });
+//! let host = Host::new(Settings { caller: "an example".to_owned(), ..Settings::new(root) });
 //! let wish = Wish {
 //!     personality: Some("alpha".parse()?),
 //!     runtime: Some("shell".parse()?),

@@ -9,7 +9,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use iapeer_registry::{Index, IndexFormat, Peer, profile_document};
 use iapeer_statefile::{
-    Breaker, Edit, Line, Lock, Reading, Rebuild, RecoverError, Recovered, Source, StateFault, ensure_dir,
+    Breaker, Edit, Lock, Reading, Rebuild, RecoverError, Recovered, Source, StateFault, ensure_dir,
     list_folder, read_file,
 };
 
@@ -182,14 +182,8 @@ fn set_bad_entries_aside(
         "{what} of {path} could not be used ({}); moved to {put}, registered again by profile: {again}",
         bad.iter().map(|b| b.reason.as_str()).collect::<Vec<_>>().join("; ")
     );
-    let line = Line::new(now(), "state-mended")
-        .field("file", path)
-        .field("fault", format!("{what} could not be used"))
-        .field("from", "the profiles of their folders")
-        .field("peers", index.peers().len())
-        .field("quarantine", &put)
-        .field("by", &host.settings().caller);
-    log(host, &line);
+    let (fault, from) = (format!("{what} could not be used"), "the profiles of their folders");
+    host.log_mend(path, &fault, from, Some(index.peers().len()), Some(&put));
     host.aside(Warning::new(message).hint(format!("look at {put}; iapeer init DIR registers a folder")));
     Ok(())
 }
@@ -201,14 +195,7 @@ fn tell(host: &Host, index: &Index, recovered: &Recovered<Index>) {
     let fault = recovered.fault.clone().unwrap_or_else(|| format!("{path} was not there"));
     let peers = index.peers().len();
     let listed = if peers == 1 { "1 peer".to_owned() } else { format!("{peers} peers") };
-    let line = Line::new(now(), "state-mended")
-        .field("file", path)
-        .field("fault", &fault)
-        .field("from", &from)
-        .field("peers", peers)
-        .field_opt("quarantine", recovered.quarantined.as_ref())
-        .field("by", &host.settings().caller);
-    log(host, &line);
+    host.log_mend(path, &fault, &from, Some(peers), recovered.quarantined.as_deref());
     let kept = recovered
         .quarantined
         .as_ref()
@@ -216,12 +203,6 @@ fn tell(host: &Host, index: &Index, recovered: &Recovered<Index>) {
     let came =
         if from.is_empty() { "nothing was left of it".to_owned() } else { format!("mended from {from}") };
     host.aside(Warning::new(format!("{fault}; {came} ({listed}){kept}")).hint("iapeer verify"));
-}
-
-fn log(host: &Host, line: &Line) {
-    let mut warnings = Vec::new();
-    host.log(line, &mut warnings);
-    warnings.into_iter().for_each(|warning| host.aside(warning));
 }
 
 /// Whether an index of which nothing is left begins anew: when it is gone with all that it was, or when a

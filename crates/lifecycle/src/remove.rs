@@ -2,7 +2,7 @@
 
 use iapeer_canary::CanaryError;
 use iapeer_registry::{Identity, Peer, Personality};
-use iapeer_statefile::{CommitError, Line, LockError, StateFault, WriteError, remove_file};
+use iapeer_statefile::{CommitError, Line, LockError, StateFault, WriteError, list_all, remove_file};
 
 use crate::host::{Host, Warning, now};
 use crate::observe::{Status, identities, observe};
@@ -175,15 +175,10 @@ pub(crate) fn purge_facts(
     let folder = host.layout().facts();
     // A dot in front is that of a temporary file whose writer was cut off.
     let prefixes = [format!("{identity}."), format!(".{identity}.")];
-    let list = |source| CanaryError::List { path: folder.clone(), source };
-    let entries = match folder.read_dir_utf8() {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        entries => entries.map_err(list)?,
-    };
-    let removed: Result<(), WriteError> = entries
-        .filter_map(Result::ok)
-        .filter(|entry| prefixes.iter().any(|prefix| entry.file_name().starts_with(prefix)))
-        .filter(|entry| wanted(entry.file_name()))
-        .try_for_each(|entry| remove_file(entry.path()).map(drop));
+    let names = list_all(&folder).map_err(CanaryError::of_list)?;
+    let removed: Result<(), WriteError> = names
+        .iter()
+        .filter(|name| prefixes.iter().any(|prefix| name.starts_with(prefix)) && wanted(name))
+        .try_for_each(|name| remove_file(&folder.join(name)).map(drop));
     Ok(removed?)
 }

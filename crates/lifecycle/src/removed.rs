@@ -51,21 +51,11 @@ impl Removals {
     ///
     /// [`ReadError`] when the folder of the marks cannot be listed.
     pub(crate) fn read(layout: &Layout) -> Result<Removals, ReadError> {
-        let folder = layout.removals();
-        let mut all = BTreeSet::new();
-        for name in list_folder(&folder)? {
-            let mark = read_file(&folder.join(&name), LIMIT)
-                .ok()
-                .flatten()
-                .and_then(|bytes| serde_json::from_slice::<Mark>(&bytes).ok());
-            let told = name.split('.').next().and_then(|name| name.parse().ok());
-            match (mark, told) {
-                (Some(mark), _) => drop(all.insert((mark.personality, mark.cwd))),
-                (None, Some(personality)) => drop(all.insert((personality, Utf8PathBuf::new()))),
-                (None, None) => {}
-            }
-        }
-        Ok(Removals(all))
+        let peer = |(told, mark): (String, Option<Mark>)| match mark {
+            Some(mark) => Some((mark.personality, mark.cwd)),
+            None => Some((told.parse().ok()?, Utf8PathBuf::new())),
+        };
+        Ok(Removals(marks(layout)?.filter_map(peer).collect()))
     }
 
     /// Whether this peer was removed.
@@ -82,14 +72,18 @@ impl Removals {
 ///
 /// [`ReadError`] when the folder of the marks cannot be listed.
 pub(crate) fn purges_owed(layout: &Layout, personality: &Personality) -> Result<Vec<Utf8PathBuf>, ReadError> {
+    let of_it = marks(layout)?.filter(|(told, _)| told == personality.as_str());
+    Ok(of_it.filter_map(|(_, mark)| mark).filter(|mark| mark.purge_owed).map(|mark| mark.cwd).collect())
+}
+
+/// Every mark: the peer that its name tells of, and what stands in it where that can be read.
+fn marks(layout: &Layout) -> Result<impl Iterator<Item = (String, Option<Mark>)>, ReadError> {
     let folder = layout.removals();
-    let names = list_folder(&folder)?;
-    let of_it = names.iter().filter(|name| name.split('.').next() == Some(personality.as_str()));
-    let marks = of_it.filter_map(|name| {
-        let bytes = read_file(&folder.join(name), LIMIT).ok()??;
-        serde_json::from_slice::<Mark>(&bytes).ok()
-    });
-    Ok(marks.filter(|mark| mark.purge_owed).map(|mark| mark.cwd).collect())
+    Ok(list_folder(&folder)?.into_iter().map(move |name| {
+        let bytes = read_file(&folder.join(&name), LIMIT).ok().flatten();
+        let mark = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        (name.split('.').next().unwrap_or_default().to_owned(), mark)
+    }))
 }
 
 /// Remembers that a peer was removed, and how far that has come.

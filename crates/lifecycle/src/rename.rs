@@ -32,12 +32,10 @@ mod tests;
 use camino::Utf8PathBuf;
 use iapeer_canary::CanaryError;
 use iapeer_registry::{Identity, Personality, RuntimeName};
-use iapeer_statefile::{
-    Line, Lock, LockError, ReadError, StateFault, Wait, WriteError, ensure_dir, read_file,
-};
+use iapeer_statefile::{Line, Lock, LockError, ReadError, StateFault, Wait, WriteError, ensure_dir};
 
 use crate::attend::{AttendError, attend};
-use crate::birth::keep_profile;
+use crate::birth::{keep_generation, keep_profile};
 use crate::facts::{FactError, Facts};
 use crate::host::{FindError, Host, Warning, now};
 use crate::native_memory::trust_folder;
@@ -355,12 +353,8 @@ fn go(
 /// Keeps a generation of the index as it is again, so that the newest one is not of a rename that never was.
 fn keep_index(host: &Host) {
     let document = host.registry().document();
-    let kept = match (document.backups(), read_file(document.path(), u64::MAX)) {
-        (Some(backups), Ok(Some(bytes))) => backups.keep(&bytes, now()).map(drop),
-        _ => Ok(()),
-    };
-    if let Err(e) = kept {
-        host.aside(Warning::of("the registry is not backed up", &e));
+    if let Some(Err(reason)) = document.backups().map(|backups| keep_generation(backups, document.path())) {
+        host.aside(Warning::new(format!("the registry is not backed up: {reason}")));
     }
 }
 

@@ -138,18 +138,17 @@ pub fn restore(host: &Host, file: &str, number: Option<u64>) -> Result<Restored,
     };
     let lock = host.registry().lock(&host.settings().caller)?;
     none_unfinished(host)?;
-    let restored = match found.name.strip_prefix(PROFILES) {
-        None => restore_index(host, &lock, found, number)?,
+    match found.name.strip_prefix(PROFILES) {
+        None => restore_index(host, &lock, found, number),
         Some(name) => {
             let personality: Personality = name.parse().expect("only names of peers are listed");
             let folder = found.path.as_deref().and_then(Utf8Path::parent).and_then(Utf8Path::parent);
             let folder = folder.ok_or(RestoreError::NoPeer { personality: personality.clone() })?;
             let document = host.registry().profile(folder, &personality);
             let (generation, profile) = choose(&document, found, number)?;
-            put(host, &lock, &document, generation, &profile, Vec::new())?
+            put(host, &lock, &document, generation, &profile, Vec::new())
         }
-    };
-    Ok(restored)
+    }
 }
 
 fn restore_index(

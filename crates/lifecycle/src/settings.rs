@@ -34,3 +34,24 @@ pub struct Settings {
     /// What runs us, for people: it stands in locks and stop marks.
     pub caller: String,
 }
+
+impl Settings {
+    /// A host under `root` of which nothing else is said: no home, no caller's folder, the programs of the
+    /// system, and the limits that the contract has where a variable does not set them.
+    pub fn new(root: Utf8PathBuf) -> Settings {
+        Settings {
+            sock_dir: root.join("socks"),
+            root,
+            home: None,
+            current_folder: None,
+            codex_home: None,
+            path: "/usr/bin:/bin".into(),
+            shell: "/bin/sh".into(),
+            programs: BTreeMap::new(),
+            log_max_bytes: 5 << 20,
+            log_keep: 5,
+            provision_timeout: Duration::from_secs(120),
+            caller: "iapeer".to_owned(),
+        }
+    }
+}

@@ -146,11 +146,6 @@ impl Index {
         Ok(())
     }
 
-    /// The entries that cannot be used, as they stand in the file.
-    pub fn unreadable(&self) -> &[Value] {
-        &self.unreadable
-    }
-
     /// Lets go of the entries that cannot be used, and says what they were. They are in the file until the
     /// index is written.
     #[must_use = "they are nowhere else once the index is written"]

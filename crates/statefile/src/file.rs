@@ -137,13 +137,13 @@ pub(crate) fn read_open(
     Ok(bytes)
 }
 
-/// The names in a folder, sorted; a folder that is not there is empty. Left out are the temporary files of a
-/// writer that is at work, or was cut off, and names that are not UTF-8, which are none of ours.
+/// The names in a folder, sorted; a folder that is not there is empty. Left out are names that are not UTF-8,
+/// which are none of ours.
 ///
 /// # Errors
 ///
 /// [`ReadError::Io`] when it cannot be listed.
-pub fn list_folder(path: &Utf8Path) -> Result<Vec<String>, ReadError> {
+pub fn list_all(path: &Utf8Path) -> Result<Vec<String>, ReadError> {
     let refused = |source: io::Error| ReadError::Io { path: path.to_owned(), source };
     let entries = match path.as_std_path().read_dir() {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -151,13 +151,20 @@ pub fn list_folder(path: &Utf8Path) -> Result<Vec<String>, ReadError> {
     };
     let mut names = Vec::new();
     for entry in entries {
-        if let Ok(name) = entry.map_err(refused)?.file_name().into_string()
-            && !(name.starts_with('.') && name.ends_with(".tmp"))
-        {
-            names.push(name);
-        }
+        names.extend(entry.map_err(refused)?.file_name().into_string().ok());
     }
     names.sort();
+    Ok(names)
+}
+
+/// [`list_all`] without the temporary files of a writer that is at work, or was cut off.
+///
+/// # Errors
+///
+/// [`ReadError::Io`] when it cannot be listed.
+pub fn list_folder(path: &Utf8Path) -> Result<Vec<String>, ReadError> {
+    let mut names = list_all(path)?;
+    names.retain(|name| !(name.starts_with('.') && name.ends_with(".tmp")));
     Ok(names)
 }
 

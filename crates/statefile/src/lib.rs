@@ -116,8 +116,8 @@ pub use document::{
 };
 pub use door::{WriteError, forbid_writes_under};
 pub use file::{
-    Creation, ReadError, Removal, claim_file, create_file, ensure_dir, list_folder, make_dir, move_path,
-    read_file, remove_dir_if_empty, remove_file, remove_file_durably, rename_file, replace_file,
+    Creation, ReadError, Removal, claim_file, create_file, ensure_dir, list_all, list_folder, make_dir,
+    move_path, read_file, remove_dir_if_empty, remove_file, remove_file_durably, rename_file, replace_file,
     restrict_mode, rewrite_file,
 };
 pub use held::{HeldLocks, Holder};

@@ -93,9 +93,7 @@ impl<F: Format> Document<F> {
         let generations = self.backups().map_or(Ok(Vec::new()), |backups| backups.list())?;
         Ok(Some(Lost { document: self, fault, bytes, generations }))
     }
-}
 
-impl<F: Format> Document<F> {
     /// Writes the document whatever stands there, because a person asked for it. What stands there is kept
     /// in quarantine first; the answer says where.
     ///

@@ -1,8 +1,6 @@
 //! Files that are cut at every byte, through the libraries.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use iapeer_lifecycle::{
@@ -97,18 +95,5 @@ fn ids(host: &Library) -> Vec<String> {
 
 fn library(host: &Host) -> Library {
     let root = Utf8PathBuf::from_path_buf(host.path("root")).unwrap();
-    Library::new(Settings {
-        sock_dir: root.join("socks"),
-        root,
-        home: None,
-        codex_home: None,
-        current_folder: None,
-        path: "/usr/bin:/bin".into(),
-        shell: "/bin/sh".into(),
-        programs: BTreeMap::new(),
-        log_max_bytes: 5 << 20,
-        log_keep: 5,
-        provision_timeout: Duration::from_secs(60),
-        caller: "a test".to_owned(),
-    })
+    Library::new(Settings::new(root))
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use iapeer_lifecycle::{
     AttendError, Degradation, Host, How, LaunchError, Launched, Observed, Refusal, Status, Stopped, Survey,
-    identities, identity_of, launch, lift_stop, note_episodes, observe, owed, stop, supervise_once, survey,
+    identities, identity_of, launch, lift_stop, note_episodes, observe, stop, supervise_once, survey,
 };
 use iapeer_registry::{Identity, Peer};
 use iapeer_tmux::{Tmux, TmuxError};
@@ -241,12 +241,10 @@ impl Counts {
 
 pub(crate) fn status(host: &Host, output: &Output) -> Done {
     let peers = host.peers();
-    let Survey { observed, degradations } = survey(host, peers.as_ref());
+    let Survey { observed, degradations, owed } = survey(host, peers.as_ref());
     note_episodes(host, &degradations);
     let mut counts = Counts::default();
     observed.iter().for_each(|observed| counts.count(observed));
-    // What cannot be listed is among the degradations.
-    let owed = owed(host.layout()).map_or(0, |(all, _)| all.len());
     let (state, provider, version, heartbeat_age_secs) = super::slot::state(host);
     let document = StatusDoc {
         version: env!("CARGO_PKG_VERSION"),

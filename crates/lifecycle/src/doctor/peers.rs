@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use camino::Utf8Path;
-use iapeer_registry::{Difference, Personality, ProfileFinding, RuntimeName};
+use iapeer_registry::{Difference, Index, Personality, ProfileFinding, RuntimeName};
 use iapeer_statefile::{StateFault, with_causes};
 
 use super::finding::{count, or_ok};
@@ -69,8 +69,15 @@ pub(super) fn profiles(sight: &Sight) -> Vec<Finding> {
         }
         Err(e) => return vec![Finding::unknown(with_causes(&e)).remedy("iapeer verify")],
     };
-    let peer = |name: &Personality| sight.peers().ok()?.index.find(name).cloned();
-    let restored = |name| peer(name).map_or("iapeer verify".to_owned(), |peer| profile_remedy(host, &peer));
+    // Only a fault needs to know what the index says.
+    let peers = if verified.is_ok() {
+        Index::default()
+    } else {
+        sight.peers().map(|peers| peers.index).unwrap_or_default()
+    };
+    let restored = |name: &Personality| {
+        peers.find(name).map_or("iapeer verify".to_owned(), |peer| profile_remedy(host, peer))
+    };
     let mut findings = Vec::new();
     for judged in &verified.profiles {
         let name = &judged.personality;

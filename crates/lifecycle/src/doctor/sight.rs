@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use iapeer_registry::Identity;
-use iapeer_statefile::{HeldLocks, Holder, StateFault, Timestamp};
+use iapeer_statefile::{HeldLocks, Holder, ReadError, StateFault, Timestamp, list_all, with_causes};
 
 use super::walk::{Walk, walk};
 use crate::host::{Peers, now};
@@ -100,17 +100,10 @@ pub(super) fn holder(path: &Utf8Path) -> Option<Holder> {
 
 /// The names in a folder, sorted; none when it is not there. Names that are not UTF-8 are none of ours.
 pub(super) fn names_in(folder: &Utf8Path) -> Result<Vec<String>, String> {
-    let failed = |e: std::io::Error| format!("cannot list {folder}: {e}");
-    let entries = match folder.as_std_path().read_dir() {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(failed)?,
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        names.extend(entry.map_err(failed)?.file_name().into_string().ok());
-    }
-    names.sort();
-    Ok(names)
+    list_all(folder).map_err(|e| match e {
+        ReadError::Io { path, source } => format!("cannot list {path}: {source}"),
+        other => with_causes(&other),
+    })
 }
 
 /// A path for a command line that is to be copied.
@@ -130,20 +123,7 @@ pub(super) fn set_aside(path: &Utf8Path) -> String {
 #[cfg(test)]
 impl Sight {
     pub(super) fn for_tests(root: Utf8PathBuf) -> Sight {
-        Sight::of(&Host::new(crate::Settings {
-            current_folder: None,
-            sock_dir: root.join("socks"),
-            root,
-            home: None,
-            codex_home: None,
-            path: "/usr/bin:/bin".into(),
-            shell: "/bin/sh".into(),
-            programs: Default::default(),
-            log_max_bytes: 5 << 20,
-            log_keep: 5,
-            provision_timeout: std::time::Duration::from_secs(120),
-            caller: "a test".to_owned(),
-        }))
+        Sight::of(&Host::new(crate::Settings::new(root)))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 use iapeer_registry::{Identity, Index, Peer, Personality, RuntimeName, profile_document};
-use iapeer_statefile::Lock;
+use iapeer_statefile::{Lock, ReadError, list_all};
 
 use super::RenameError;
 use super::record::Record;
@@ -191,24 +191,17 @@ fn files_of(
     folder: &Utf8Path,
     peer: &Personality,
 ) -> Result<Vec<(Utf8PathBuf, RuntimeName, String)>, RenameError> {
-    let failed = |source| RenameError::Look { path: folder.to_owned(), source };
-    let entries = match folder.read_dir_utf8() {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(failed)?,
-    };
+    let names = list_all(folder).map_err(|e| match e {
+        ReadError::Io { path, source } => RenameError::Look { path, source },
+        other => RenameError::Read(other),
+    })?;
     let mut files = Vec::new();
-    for entry in entries {
-        let entry = match entry {
-            // A name that is not UTF-8 is none of ours.
-            Err(e) if e.kind() == std::io::ErrorKind::InvalidData => continue,
-            entry => entry.map_err(failed)?,
-        };
-        let name = entry.file_name();
+    for name in &names {
         let Some((identity, rest)) = name.strip_prefix('.').unwrap_or(name).split_once('.') else { continue };
         if let Ok(identity) = identity.parse::<Identity>()
             && identity.personality() == peer
         {
-            files.push((entry.path().to_owned(), identity.runtime().clone(), rest.to_owned()));
+            files.push((folder.join(name), identity.runtime().clone(), rest.to_owned()));
         }
     }
     files.sort();

@@ -27,18 +27,9 @@ fn world() -> World {
     let top = Utf8PathBuf::from_path_buf(folder.path().canonicalize().expect("a real path")).expect("UTF-8");
     let root = top.join("root");
     let host = Host::new(Settings {
-        current_folder: None,
-        sock_dir: root.join("socks"),
-        root,
         home: Some(top.join("home")),
-        codex_home: None,
-        path: "/usr/bin:/bin".into(),
-        shell: "/bin/sh".into(),
-        programs: BTreeMap::default(),
-        log_max_bytes: 5 << 20,
-        log_keep: 5,
         provision_timeout: std::time::Duration::from_secs(10),
-        caller: "a test".to_owned(),
+        ..Settings::new(root)
     });
     let wish = |name: &str| Wish {
         personality: Some(name.parse().expect("a name")),

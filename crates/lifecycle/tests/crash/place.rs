@@ -45,18 +45,10 @@ impl Place {
 
     pub(crate) fn host_rotating_at(&self, log_max_bytes: u64) -> Host {
         Host::new(Settings {
-            root: self.folder.join("root"),
-            sock_dir: self.root("socks"),
             home: Some(self.folder.join("home")),
-            codex_home: None,
-            current_folder: None,
-            path: "/usr/bin:/bin".into(),
-            shell: "/bin/sh".into(),
-            programs: BTreeMap::new(),
             log_max_bytes,
             log_keep: 9,
-            provision_timeout: std::time::Duration::from_secs(60),
-            caller: "the crash test".to_owned(),
+            ..Settings::new(self.folder.join("root"))
         })
     }
 

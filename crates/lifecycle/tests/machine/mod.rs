@@ -1,7 +1,6 @@
 //! A host of a test's own, in a folder that goes with it.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test sets the disk up by hand")]
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -18,18 +17,9 @@ impl Machine {
         let folder = tempfile::tempdir().unwrap();
         let path = Utf8PathBuf::from_path_buf(folder.path().canonicalize().unwrap()).unwrap();
         let settings = Settings {
-            root: path.join("root"),
-            sock_dir: path.join("root/socks"),
             home: Some(path.join("home")),
-            codex_home: None,
-            current_folder: None,
-            path: "/usr/bin:/bin".into(),
-            shell: "/bin/sh".into(),
-            programs: BTreeMap::new(),
-            log_max_bytes: 5 << 20,
-            log_keep: 5,
             provision_timeout: Duration::from_secs(60),
-            caller: "a test".to_owned(),
+            ..Settings::new(path.join("root"))
         };
         let machine = Machine { _folder: folder, folder: path, settings };
         machine.make_folder("home");
