@@ -12,6 +12,8 @@ use crate::oom::OomBaseline;
 /// The pause between two looks when another way of waiting has failed, in seconds.
 const POLL_SECS: u32 = 2;
 
+const BASE: &str = include_str!("shell/base.sh");
+const WATCH: &str = include_str!("shell/watch.sh");
 const COMMON: &str = include_str!("shell/common.sh");
 const WITNESS: &str = include_str!("shell/witness.sh");
 const EXIT_HOOK: &str = include_str!("shell/exit-hook.sh");
@@ -138,7 +140,7 @@ impl Script {
         head.value("wait", "wait_mode", wait.word())?;
         head.value("wait", "poll_secs", &poll_secs.to_string())?;
         head.arguments("command", argv)?;
-        Ok(head.with_body(WITNESS))
+        Ok(head.with_body(&[BASE, WATCH, COMMON, WITNESS]))
     }
 }
 
@@ -174,7 +176,7 @@ impl ExitHook {
         head.path("folder of processes", "proc", Utf8Path::new("/proc"))?;
         head.path("state folder", "state", &self.places.state)?;
         head.path("journal of deaths", "exits", &self.places.exits_log)?;
-        Ok(head.with_body(EXIT_HOOK))
+        Ok(head.with_body(&[BASE, COMMON, EXIT_HOOK]))
     }
 }
 
@@ -224,8 +226,8 @@ impl Head {
         Ok(())
     }
 
-    fn with_body(self, body: &str) -> String {
-        self.0 + COMMON + body
+    fn with_body(self, parts: &[&str]) -> String {
+        self.0 + &parts.concat()
     }
 }
 
@@ -287,14 +289,14 @@ mod tests {
 
     #[test]
     fn the_bodies_are_readable_in_every_locale() {
-        for body in [COMMON, WITNESS, EXIT_HOOK] {
+        for body in [BASE, WATCH, COMMON, WITNESS, EXIT_HOOK] {
             assert!(body.is_ascii());
         }
     }
 
     #[test]
     fn no_process_is_looked_for_by_name() {
-        let text = format!("{COMMON}{WITNESS}{EXIT_HOOK}");
+        let text = format!("{BASE}{WATCH}{COMMON}{WITNESS}{EXIT_HOOK}");
         for tool in ["grep", "kill"].map(|end| format!("p{end}")) {
             assert!(!text.contains(&tool), "{tool}");
         }

@@ -37,7 +37,8 @@ fn with_crash_points(text: &str) -> String {
         });
         let simple = assigns
             || matches!(word, "put" | "rm" | "emit" | "claim" | "judge_cause" | "judge_oom" | "judge_intent")
-            || matches!(word, "look" | "read_boot" | "read_clock" | "take_lease" | "watch_server" | "record")
+            || matches!(word, "look" | "read_boot" | "read_clock" | "take_lease" | "watch_on" | "record")
+            || matches!(word, "read_uptime" | "wait_once" | "make_sure" | "stand_down")
             || matches!(
                 word,
                 "forensics" | "trap" | "umask" | "choose_reader" | "settle" | "return" | "exit"

@@ -1,24 +1,5 @@
-# ---- the witness ----
-client='' wait_rc=none cause='' status_word=unknown ended='' mode=$wait_mode unsure=yes trusted=''
-
-# gone PID START: this very process has ended. A zombie has; so has one whose pid another process bears.
-# What cannot be told is not an end.
-gone() {
-  look "$1"
-  case $? in
-    1) return 0 ;;
-    2) return 1 ;;
-  esac
-  if [ "$p_start" != "$2" ]; then p_exit=''; return 0; fi
-  case $p_state in Z | X) return 0 ;; esac
-  return 1
-}
-
-server_gone() {
-  gone "$server_pid" "$server_start" || return 1
-  # 0 is also what the kernel tells those who may not know.
-  case $p_exit:$trusted in : | :yes | 0:) ;; *) ended=$p_exit ;; esac
-}
+# ---- the wait is over ----
+status_word=unknown
 
 # settle: waits for the end of a server that is ending. Looks without a pause first, so as to see the
 # zombie, which knows the exit status, before it is reaped. 1 when the server lives on after 2 s.
@@ -31,98 +12,25 @@ settle() {
   done
 }
 
-# held: another recorder has the lease, and lives. Its name stands last there, behind all free text.
-held() {
-  h_line=''
-  { IFS= read -r h_line <"$base.lease"; } 2>/dev/null
-  case $h_line in *" recorder_pid="*" recorder_start="*" end=1") ;; *) return 1 ;; esac
-  h_start=${h_line##*" recorder_start="} h_start=${h_start%" end=1"}
-  h_pid=${h_line##*" recorder_pid="} h_pid=${h_pid%%" "*}
-  case $h_pid in "$$" | '' | 0 | *[!0-9]*) return 1 ;; esac
-  ! gone "$h_pid" "$h_start"
-}
-
-# take_lease: 1 when another recorder has it. Without a usable folder we watch all the same.
-take_lease() {
-  look $$
-  read_clock && read_uptime
-  t_line="ts=$ts ev=lease $lease_words up=$up recorder_pid=$$ recorder_start=$p_start end=1"
-  if ! claim "$base.lease" "$t_line"; then
-    held && return 1
-    { printf '%s\n' "$t_line" >"$base.lease.$$" && mv -f "$base.lease.$$" "$base.lease"; } 2>/dev/null
-  fi
-  return 0
-}
-
-# make_sure: of two that took the lease in one instant the later write stands, and the other one leaves.
-# Called when the wait has begun, so that the server is not out of sight meanwhile.
-make_sure() {
-  [ -n "$unsure" ] || return 0
-  unsure=''
-  nap
-  held || return 0
-  [ -z "$client" ] || kill "$client" 2>/dev/null
-  exit 4
-}
-
-# Some shells put a trap off until their `read` comes back. bash and zsh can be told not to; in the others
-# `cat` reads the lifeline, and the shell waits for that.
-choose_reader() {
-  reader=shell
-  # shellcheck disable=SC3040
-  case ${BASH_VERSION:-} in
-    '') ;;
-    [123].* | 4.[0-3].*) reader='cat' ;;
-    *) set -o posix ;;
-  esac
-  if [ -n "${YASH_VERSION:-}" ]; then reader='cat'; fi
-  # A command in the background would get another standard input.
-  if [ "$mode:$reader" = lifeline:cat ]; then exec 3<&0; fi
-}
-
-wait_once() {
-  case $mode:$reader in
-    lifeline:shell)
-      make_sure
-      # Only the server holds the other end of this pipe. The shell itself waits, without a child. In zsh a
-      # trap that interrupts this `read` runs with its IFS, so it has none of its own.
-      if [ -n "${ZSH_VERSION:-}" ]; then setopt TRAPS_ASYNC; fi
-      # shellcheck disable=SC2034
-      while read -r w_line; do w_line=''; done
-      if [ -n "${ZSH_VERSION:-}" ]; then unsetopt TRAPS_ASYNC; fi
-      wait_rc=lifeline
-      return
-      ;;
-    # `exec` in braces: some shells would keep a subshell between themselves and the client.
-    lifeline:*) { exec cat <&3 >/dev/null 2>&1; } & ;;
-    client:*) { exec "$@" </dev/null >/dev/null 2>&1; } & ;;
-    *) { exec sleep "$poll_secs" >/dev/null 2>&1; } & ;;
-  esac
-  client=$!
-  make_sure
-  wait "$client"
-  wait_rc=$?
-  client=''
-  [ "$mode" = client ] || wait_rc=$mode
-}
-
-watch_server() {
+# watch_on: until the server is dead, whatever a wait has ended for.
+watch_on() {
   w_fast=0
   while :; do
     read_uptime
+    if [ "$mode" = poll ]; then
+      if server_gone; then return; fi
+    else
+      settle && return
+      # It lives: somebody ended the client, or woke the channel, or the pipe has no writer.
+      if [ "$((${up:-0} - ${w_since:-0}))" -lt 10 ]; then w_fast=$((w_fast + 1)); else w_fast=0; fi
+      if [ "$w_fast" -ge 3 ]; then
+        mode=poll
+        read_clock && emit "ts=$ts ev=canary state=polling identity=$identity server_pid=$server_pid wait_rc=$wait_rc end=1" "$lifecycle"
+      fi
+    fi
+    read_uptime
     w_since=$up
     wait_once "$@"
-    read_uptime
-    if [ "$mode" = poll ]; then
-      if server_gone; then return; else continue; fi
-    fi
-    settle && return
-    # It lives: somebody ended the client, or woke the channel, or the pipe has no writer.
-    if [ "$((${up:-0} - ${w_since:-0}))" -lt 10 ]; then w_fast=$((w_fast + 1)); else w_fast=0; fi
-    if [ "$w_fast" -ge 3 ]; then
-      mode=poll
-      read_clock && emit "ts=$ts ev=canary state=polling identity=$identity server_pid=$server_pid wait_rc=$wait_rc end=1" "$lifecycle"
-    fi
   done
 }
 
@@ -245,23 +153,10 @@ evidence() {
 }
 
 witness() {
-  umask 077
-  choose_reader
-  trap '' HUP
   trap 'stand_down TERM' TERM
   trap 'stand_down INT' INT
-  read_boot
-  [ "$boot8" = "$server_boot8" ] || exit 5
-  [ ! -e "$base.dead" ] || exit 5
-  [ -d "$state" ] || { mkdir -p "$state"; } 2>/dev/null
-  [ ! -r "$proc/$server_pid/io" ] || trusted=yes
-  if server_gone; then
-    ! held || exit 4
-    cause='died-before-arm'
-  else
-    take_lease || exit 4
-    watch_server "$@"
-  fi
+  [ -z "$asked" ] || stand_down "$asked"
+  [ -n "$cause" ] || watch_on "$@"
   record
 }
 

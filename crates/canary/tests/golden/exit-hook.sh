@@ -100,6 +100,10 @@ claim() {
   [ ! -e "$1" ]
 }
 
+nap() {
+  sleep 0.05 2>/dev/null || sleep 1
+}
+
 # limited SECONDS COMMAND...: runs a command that may hang.
 limited() {
   if command -v timeout >/dev/null 2>&1; then timeout -k 1 "$@"; return; fi
@@ -117,10 +121,6 @@ limited() {
     nap
   done
   wait "$l_pid"
-}
-
-nap() {
-  sleep 0.05 2>/dev/null || sleep 1
 }
 
 # append LINE LOG: ends a torn last line of somebody else first, so that ours stands alone.

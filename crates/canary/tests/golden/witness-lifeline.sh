@@ -114,64 +114,13 @@ claim() {
   [ ! -e "$1" ]
 }
 
-# limited SECONDS COMMAND...: runs a command that may hang.
-limited() {
-  if command -v timeout >/dev/null 2>&1; then timeout -k 1 "$@"; return; fi
-  l_left=$(($1 * 20))
-  shift
-  "$@" &
-  l_pid=$!
-  while kill -0 "$l_pid" 2>/dev/null; do
-    if [ "$l_left" -le 0 ]; then
-      kill -9 "$l_pid" 2>/dev/null
-      wait "$l_pid" 2>/dev/null
-      return 124
-    fi
-    l_left=$((l_left - 1))
-    nap
-  done
-  wait "$l_pid"
-}
-
 nap() {
   sleep 0.05 2>/dev/null || sleep 1
 }
 
-# append LINE LOG: ends a torn last line of somebody else first, so that ours stands alone.
-append() {
-  if [ -f "$2" ] && [ -n "$(tail -c 1 "$2" 2>/dev/null)" ]; then put '' "$2"; fi
-  put "$1" "$2"
-}
-
-# emit LINE LOG: tries one place after another; 1 when the line stands nowhere that is sure to last.
-emit() {
-  append "$1" "$2" && return 0
-  { mkdir -p "${2%/*}"; } 2>/dev/null && append "$1" "$2" && return 0
-  { mkdir -p "$state"; } 2>/dev/null && append "$1" "$state/exits.fallback.log" && return 0
-  # logger says nothing when nobody listens, so its word counts for nothing.
-  if command -v logger >/dev/null 2>&1; then limited 1 logger -t iapeer-canary -- "$1" 2>/dev/null; fi
-  printf '%s\n' "$1" >&2
-  return 1
-}
-
-# judge_intent: intent is none, fresh, stale or torn; who is `by=WHO reason=WHY` as the file has it.
-judge_intent() {
-  intent=none who='' i_up='' i_ttl='' i_event=''
-  [ -e "$base.intent" ] || return 0
-  { IFS=' ' read -r i_ts i_event i_up i_ttl who <"$base.intent"; } 2>/dev/null
-  intent=torn
-  case $i_ts:$i_event:$who in ts=*:ev=intent:by=*" end=1") ;; *) return 0 ;; esac
-  who=${who%" end=1"} i_up=${i_up#up=} i_ttl=${i_ttl#ttl=}
-  case $i_up in '' | *[!0-9]* | 0?* | ?????????????*) return 0 ;; esac
-  case $i_ttl in '' | *[!0-9]* | 0?* | ?????????????*) return 0 ;; esac
-  intent=stale
-  read_uptime || return 0
-  i_age=$((up - i_up))
-  if [ "$i_age" -ge -1 ] && [ "$i_age" -le "$i_ttl" ]; then intent=fresh; fi
-}
-
-# ---- the witness ----
-client='' wait_rc=none cause='' status_word=unknown ended='' mode=$wait_mode unsure=yes trusted=''
+# ---- the watch. A shell reads its script as it goes: what is needed at the death alone stands behind the
+# wait, and takes no memory before. ----
+client='' wait_rc=none cause='' ended='' mode=$wait_mode unsure=yes trusted='' asked=''
 
 # gone PID START: this very process has ended. A zombie has; so has one whose pid another process bears.
 # What cannot be told is not an end.
@@ -190,17 +139,6 @@ server_gone() {
   gone "$server_pid" "$server_start" || return 1
   # 0 is also what the kernel tells those who may not know.
   case $p_exit:$trusted in : | :yes | 0:) ;; *) ended=$p_exit ;; esac
-}
-
-# settle: waits for the end of a server that is ending. Looks without a pause first, so as to see the
-# zombie, which knows the exit status, before it is reaped. 1 when the server lives on after 2 s.
-settle() {
-  s_looks=0
-  until server_gone; do
-    s_looks=$((s_looks + 1))
-    [ "$s_looks" -lt 86 ] || return 1
-    [ "$s_looks" -lt 50 ] || nap
-  done
 }
 
 # held: another recorder has the lease, and lives. Its name stands last there, behind all free text.
@@ -237,8 +175,8 @@ make_sure() {
   exit 4
 }
 
-# Some shells put a trap off until their `read` comes back. bash and zsh can be told not to; in the others
-# `cat` reads the lifeline, and the shell waits for that.
+# In yash and in an old bash a trap waits until their `read` comes back. There, `cat` reads the lifeline, and
+# the shell waits for that.
 choose_reader() {
   reader=shell
   # shellcheck disable=SC3040
@@ -252,16 +190,21 @@ choose_reader() {
   if [ "$mode:$reader" = lifeline:cat ]; then exec 3<&0; fi
 }
 
+# interrupt SIGNAL: the wait is over; a `read` that was interrupted goes on at the end of another file.
+# shellcheck disable=SC2317
+interrupt() {
+  asked=$1
+  exec </dev/null
+  [ -z "$client" ] || kill "$client" 2>/dev/null
+}
+
 wait_once() {
   case $mode:$reader in
     lifeline:shell)
       make_sure
-      # Only the server holds the other end of this pipe. The shell itself waits, without a child. In zsh a
-      # trap that interrupts this `read` runs with its IFS, so it has none of its own.
-      if [ -n "${ZSH_VERSION:-}" ]; then setopt TRAPS_ASYNC; fi
+      # Only the server holds the other end of this pipe. The shell itself waits, without a child.
       # shellcheck disable=SC2034
       while read -r w_line; do w_line=''; done
-      if [ -n "${ZSH_VERSION:-}" ]; then unsetopt TRAPS_ASYNC; fi
       wait_rc=lifeline
       return
       ;;
@@ -271,6 +214,7 @@ wait_once() {
     *) { exec sleep "$poll_secs" >/dev/null 2>&1; } & ;;
   esac
   client=$!
+  [ -z "$asked" ] || kill "$client" 2>/dev/null
   make_sure
   wait "$client"
   wait_rc=$?
@@ -278,23 +222,115 @@ wait_once() {
   [ "$mode" = client ] || wait_rc=$mode
 }
 
-watch_server() {
+watch() {
+  umask 077
+  choose_reader
+  trap '' HUP
+  trap 'interrupt TERM' TERM
+  trap 'interrupt INT' INT
+  read_boot
+  [ "$boot8" = "$server_boot8" ] || exit 5
+  [ ! -e "$base.dead" ] || exit 5
+  [ -d "$state" ] || { mkdir -p "$state"; } 2>/dev/null
+  [ ! -r "$proc/$server_pid/io" ] || trusted=yes
+  if server_gone; then
+    ! held || exit 4
+    cause='died-before-arm'
+    return
+  fi
+  take_lease || exit 4
+  read_uptime
+  w_since=$up
+  wait_once "$@"
+}
+
+watch "$@"
+
+# limited SECONDS COMMAND...: runs a command that may hang.
+limited() {
+  if command -v timeout >/dev/null 2>&1; then timeout -k 1 "$@"; return; fi
+  l_left=$(($1 * 20))
+  shift
+  "$@" &
+  l_pid=$!
+  while kill -0 "$l_pid" 2>/dev/null; do
+    if [ "$l_left" -le 0 ]; then
+      kill -9 "$l_pid" 2>/dev/null
+      wait "$l_pid" 2>/dev/null
+      return 124
+    fi
+    l_left=$((l_left - 1))
+    nap
+  done
+  wait "$l_pid"
+}
+
+# append LINE LOG: ends a torn last line of somebody else first, so that ours stands alone.
+append() {
+  if [ -f "$2" ] && [ -n "$(tail -c 1 "$2" 2>/dev/null)" ]; then put '' "$2"; fi
+  put "$1" "$2"
+}
+
+# emit LINE LOG: tries one place after another; 1 when the line stands nowhere that is sure to last.
+emit() {
+  append "$1" "$2" && return 0
+  { mkdir -p "${2%/*}"; } 2>/dev/null && append "$1" "$2" && return 0
+  { mkdir -p "$state"; } 2>/dev/null && append "$1" "$state/exits.fallback.log" && return 0
+  # logger says nothing when nobody listens, so its word counts for nothing.
+  if command -v logger >/dev/null 2>&1; then limited 1 logger -t iapeer-canary -- "$1" 2>/dev/null; fi
+  printf '%s\n' "$1" >&2
+  return 1
+}
+
+# judge_intent: intent is none, fresh, stale or torn; who is `by=WHO reason=WHY` as the file has it.
+judge_intent() {
+  intent=none who='' i_up='' i_ttl='' i_event=''
+  [ -e "$base.intent" ] || return 0
+  { IFS=' ' read -r i_ts i_event i_up i_ttl who <"$base.intent"; } 2>/dev/null
+  intent=torn
+  case $i_ts:$i_event:$who in ts=*:ev=intent:by=*" end=1") ;; *) return 0 ;; esac
+  who=${who%" end=1"} i_up=${i_up#up=} i_ttl=${i_ttl#ttl=}
+  case $i_up in '' | *[!0-9]* | 0?* | ?????????????*) return 0 ;; esac
+  case $i_ttl in '' | *[!0-9]* | 0?* | ?????????????*) return 0 ;; esac
+  intent=stale
+  read_uptime || return 0
+  i_age=$((up - i_up))
+  if [ "$i_age" -ge -1 ] && [ "$i_age" -le "$i_ttl" ]; then intent=fresh; fi
+}
+
+# ---- the wait is over ----
+status_word=unknown
+
+# settle: waits for the end of a server that is ending. Looks without a pause first, so as to see the
+# zombie, which knows the exit status, before it is reaped. 1 when the server lives on after 2 s.
+settle() {
+  s_looks=0
+  until server_gone; do
+    s_looks=$((s_looks + 1))
+    [ "$s_looks" -lt 86 ] || return 1
+    [ "$s_looks" -lt 50 ] || nap
+  done
+}
+
+# watch_on: until the server is dead, whatever a wait has ended for.
+watch_on() {
   w_fast=0
   while :; do
     read_uptime
+    if [ "$mode" = poll ]; then
+      if server_gone; then return; fi
+    else
+      settle && return
+      # It lives: somebody ended the client, or woke the channel, or the pipe has no writer.
+      if [ "$((${up:-0} - ${w_since:-0}))" -lt 10 ]; then w_fast=$((w_fast + 1)); else w_fast=0; fi
+      if [ "$w_fast" -ge 3 ]; then
+        mode=poll
+        read_clock && emit "ts=$ts ev=canary state=polling identity=$identity server_pid=$server_pid wait_rc=$wait_rc end=1" "$lifecycle"
+      fi
+    fi
+    read_uptime
     w_since=$up
     wait_once "$@"
-    read_uptime
-    if [ "$mode" = poll ]; then
-      if server_gone; then return; else continue; fi
-    fi
-    settle && return
-    # It lives: somebody ended the client, or woke the channel, or the pipe has no writer.
-    if [ "$((${up:-0} - ${w_since:-0}))" -lt 10 ]; then w_fast=$((w_fast + 1)); else w_fast=0; fi
-    if [ "$w_fast" -ge 3 ]; then
-      mode=poll
-      read_clock && emit "ts=$ts ev=canary state=polling identity=$identity server_pid=$server_pid wait_rc=$wait_rc end=1" "$lifecycle"
-    fi
   done
 }
 
@@ -417,23 +453,10 @@ evidence() {
 }
 
 witness() {
-  umask 077
-  choose_reader
-  trap '' HUP
   trap 'stand_down TERM' TERM
   trap 'stand_down INT' INT
-  read_boot
-  [ "$boot8" = "$server_boot8" ] || exit 5
-  [ ! -e "$base.dead" ] || exit 5
-  [ -d "$state" ] || { mkdir -p "$state"; } 2>/dev/null
-  [ ! -r "$proc/$server_pid/io" ] || trusted=yes
-  if server_gone; then
-    ! held || exit 4
-    cause='died-before-arm'
-  else
-    take_lease || exit 4
-    watch_server "$@"
-  fi
+  [ -z "$asked" ] || stand_down "$asked"
+  [ -n "$cause" ] || watch_on "$@"
   record
 }
 
