@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use iapeer_statefile::{
-    Journal, Lock, LockError, ReadError, WriteError, ensure_dir, list_all, read_file, remove_file,
+    Journal, JournalRead, Lock, LockError, ReadError, WriteError, ensure_dir, list_all, read_file,
+    remove_file,
 };
 use process_wrap::std::ChildWrapper;
 use rustix::process::Signal;
@@ -198,18 +199,30 @@ impl Canary {
         Ok(())
     }
 
-    /// The deaths on record: of the journal, and of the file that stands in where the journal could not
-    /// be written.
+    /// The deaths on record, see [`Canary::lines`].
     ///
     /// # Errors
     ///
     /// [`CanaryError::Read`] when a file is there and cannot be read.
     pub fn deaths(&self) -> Result<Deaths, CanaryError> {
+        Ok(Deaths::of(&self.lines()?))
+    }
+
+    /// The lines of the journal of deaths, and of the file that stands in where it could not be written, in
+    /// the order of their times then.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when a file is there and cannot be read.
+    pub fn lines(&self) -> Result<JournalRead, ReadError> {
         let mut read = self.exits.read()?;
         let more = self.fallback().read()?;
-        read.entries.extend(more.entries);
+        if !more.entries.is_empty() {
+            read.entries.extend(more.entries);
+            read.entries.sort_by(|a, b| a.ts().cmp(b.ts()));
+        }
         read.unreadable_lines += more.unreadable_lines;
-        Ok(Deaths::of(&read))
+        Ok(read)
     }
 
     pub(crate) fn fallback(&self) -> Journal {

@@ -20,13 +20,13 @@ pub const CAUSES: [&str; 10] = [
     "program-ended",
 ];
 
-/// The deaths that are written down.
+/// The deaths that are written down, also those for which another file stood in.
 ///
 /// # Errors
 ///
 /// [`ReadError`] when the journal is there and cannot be read.
 pub fn deaths(host: &Host) -> Result<Deaths, ReadError> {
-    Ok(Deaths::of(&host.exits_log().read()?))
+    Ok(Deaths::of(&host.canary().lines()?))
 }
 
 /// The word for the cause of a death.
@@ -52,6 +52,29 @@ mod tests {
     use iapeer_canary::Cause;
 
     use super::*;
+    use crate::Settings;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test sets the disk up by hand")]
+    fn a_death_whose_journal_could_not_be_written_is_none_less() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
+        let host = Host::new(Settings::new(root));
+        let stand_in = host.layout().canaries().join("exits.fallback.log");
+        for (path, hours) in [(host.layout().exits_log(), [1, 3]), (stand_in, [2, 4])] {
+            let line = |hour| {
+                format!(
+                    "ts=2026-11-21T0{hour}:00:00.000Z ev=server-exit death=d{hour} identity=shell-a \
+                     cause=swept status=sig9 oom=no server_pid=7 end=1\n"
+                )
+            };
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, hours.map(line).concat()).unwrap();
+        }
+        let deaths = deaths(&host).unwrap();
+        let found: Vec<_> = deaths.records.iter().filter_map(DeathRecord::death).collect();
+        assert_eq!((found, deaths.unreadable_lines), (vec!["d1", "d2", "d3", "d4"], 0));
+    }
 
     #[test]
     fn every_cause_of_a_server_is_among_the_words() {

@@ -13,6 +13,7 @@ use iapeer_registry::Identity;
 use iapeer_statefile::{Entry, ReadError};
 use serde::Serialize;
 
+use crate::facts::Facts;
 use crate::host::Host;
 use crate::incident::incidents;
 use crate::observe::{Status, observe};
@@ -81,7 +82,7 @@ const PANE_LINES: usize = 4;
 /// [`ReadError`] when a journal is there and cannot be read.
 pub fn why(host: &Host, identity: &Identity) -> Result<Why, ReadError> {
     let name = identity.to_string();
-    let exits = host.exits_log().read()?;
+    let exits = host.canary().lines()?;
     let decisions = host.lifecycle_log().read()?;
     let records = Deaths::of(&exits).records;
     let incidents = incidents(&records);
@@ -93,7 +94,9 @@ pub fn why(host: &Host, identity: &Identity) -> Result<Why, ReadError> {
         }
         None => Vec::new(),
     };
-    let story = Story::of(&name, &decisions.entries, last.map(|last| &records[last]));
+    let was_awake =
+        Facts::of(host.layout(), identity).was_ever_awake() || host.layout().pane_log(identity).exists();
+    let story = Story::of(&name, &decisions.entries, last.map(|last| &records[last]), was_awake);
 
     let observed = observe(host, identity);
     let gathered = evidence::gather(host, identity, &story, &together, &observed);

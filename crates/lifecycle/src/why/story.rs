@@ -12,6 +12,8 @@ use crate::observe::{Observed, Status};
 pub(super) struct Story<'a> {
     /// When it was started, or taken on, last.
     pub(super) start: Option<&'a str>,
+    /// It has had a session, whatever the journals say.
+    pub(super) was_awake: bool,
     /// Its last death, from before the start or since.
     pub(super) last: Option<&'a DeathRecord>,
     /// Its last death since the start.
@@ -23,8 +25,13 @@ pub(super) struct Story<'a> {
 }
 
 impl<'a> Story<'a> {
-    /// The story of `name`: its decisions, and its last death.
-    pub(super) fn of(name: &str, decisions: &'a [Entry], last: Option<&'a DeathRecord>) -> Story<'a> {
+    /// The story of `name`: its decisions, its last death, and whether a session has left its marks.
+    pub(super) fn of(
+        name: &str,
+        decisions: &'a [Entry],
+        last: Option<&'a DeathRecord>,
+        was_awake: bool,
+    ) -> Story<'a> {
         let of_it = || decisions.iter().filter(|entry| entry.get("identity") == Some(name));
         let is_refusal = |entry: &&Entry| entry.get("mode") == Some("refused");
         let wakes = || of_it().filter(|entry| entry.event() == "wake");
@@ -32,6 +39,7 @@ impl<'a> Story<'a> {
         let since = |ts: &str| start.is_none_or(|start| ts >= start);
         Story {
             start,
+            was_awake: was_awake || last.is_some(),
             last,
             // A death before the last start explains nothing about now.
             death: last.filter(|record| since(&record.ts)),
@@ -65,8 +73,11 @@ impl<'a> Story<'a> {
             }
             (None, Some(ended)) => (format!("{name}: {}", on_purpose(ended)), Certain),
             (None, None) if self.refused.is_some() => (format!("{name} is asleep"), Certain),
-            (None, None) if self.start.is_none() => {
+            (None, None) if self.start.is_none() && !self.was_awake => {
                 (format!("{name} is asleep: it was never started"), Certain)
+            }
+            (None, None) if self.start.is_none() => {
+                (format!("{name} is asleep; it was started once, but no journal tells when"), Unknown)
             }
             (None, None) => (format!("{name} is asleep, and no death of it is recorded"), Unknown),
         };
@@ -167,9 +178,14 @@ mod tests {
         let identity: Identity = "shell-a".parse().expect("an identity");
         for ((status, stopped), lines, has_died, answer, confidence) in cases {
             let decisions: Vec<_> = lines.iter().map(|line| entry(line)).collect();
-            let story = Story::of("shell-a", &decisions, has_died.then_some(&record));
+            let story = Story::of("shell-a", &decisions, has_died.then_some(&record), false);
             let observed = Observed { identity: identity.clone(), status, socket: "/s".into(), stopped };
             assert_eq!(story.answer("shell-a", &observed, false), (answer, confidence), "{lines:?}");
         }
+        // As after the journals were taken away.
+        let observed = Observed { identity, status: Status::Asleep, socket: "/s".into(), stopped: None };
+        let answer = Story::of("shell-a", &[], None, true).answer("shell-a", &observed, false);
+        let wanted = "shell-a is asleep; it was started once, but no journal tells when";
+        assert_eq!(answer, (wanted.to_owned(), Unknown));
     }
 }
