@@ -315,3 +315,32 @@ fn a_server_that_died_before_is_recorded_so() {
         );
     });
 }
+
+/// What ends a hundred at once, as a logout or a wave of kills does, is a hundred deaths.
+#[test]
+fn a_hundred_deaths_at_once_are_a_hundred_records() {
+    let lab = Lab::new();
+    let mut servers: Vec<_> = (0..100).map(|_| Server::start()).collect();
+    let subjects: Vec<_> =
+        servers.iter().enumerate().map(|(n, server)| server.subject(&format!("claude-{n}"))).collect();
+    let mut recorders: Vec<_> = std::iter::zip(&mut servers, &subjects)
+        .map(|(server, subject)| {
+            Recorder::start(SH, &lifeline_script(&lab, subject), server.lifeline(), &lab.root)
+        })
+        .collect();
+    for (recorder, subject) in std::iter::zip(&recorders, &subjects) {
+        recorder.wait_until_armed(&lab, subject);
+    }
+    servers.iter().for_each(|server| server.signal(Signal::KILL));
+    for recorder in &mut recorders {
+        assert!(recorder.ended().success());
+    }
+    let recorded = lab.canary().deaths().unwrap();
+    assert_eq!((recorded.records.len(), recorded.unreadable_lines), (100, 0));
+    let mut deaths: Vec<_> = recorded.records.iter().filter_map(|record| record.death()).collect();
+    deaths.sort_unstable();
+    let mut wanted: Vec<_> = subjects.iter().map(iapeer_canary::Subject::death).collect();
+    wanted.sort_unstable();
+    assert_eq!(deaths, wanted);
+    assert_eq!(lab.sweep(), []);
+}
