@@ -2,19 +2,21 @@
 
 use std::process::ExitCode;
 
+use iapeer_canary::Deaths;
 use iapeer_lifecycle::{
     Birth, BirthError, Born, ChangeError, Class, Host, IfLive, RemoveError, Removed, Runtime, RuntimeError,
     Wish, birth, deaths, observe_peer, remove, set_default_runtime,
 };
 use iapeer_registry::{NameError, Personality, RuntimeName, profile_path};
+use iapeer_statefile::with_causes;
 use serde::Serialize;
 
 use super::canary::state_word;
-use super::deaths::{journal_error, last_death};
+use super::deaths::last_death;
 use super::rename::unfinished;
 use super::{
     Done, UNCLEAR, all_peers, commit_error, locked, one_peer, state_fault, stop_error, undo_error,
-    unreadable, write_error,
+    write_error,
 };
 use crate::args::{CreateArgs, InitArgs, Output, PeerArgs, RemoveArgs, RuntimeArgs, ShowArgs};
 use crate::env::absolute;
@@ -208,8 +210,15 @@ pub(crate) fn show(host: &Host, args: &ShowArgs) -> Done {
     let peer = one_peer(host, &args.peer)?;
     let observed = observe_peer(host, &peer);
     let mut document = PeerDoc::new(&peer, &observed);
-    let recorded = deaths(host).map_err(|e| journal_error(&e))?;
-    let canaries = host.canary().list().map_err(|e| unreadable(&e))?;
+    // What a damaged journal does not tell is said, and the rest is shown.
+    let recorded = deaths(host).unwrap_or_else(|e| {
+        out::remark("warning", &format!("its last death cannot be told: {}", with_causes(&e)));
+        Deaths::default()
+    });
+    let canaries = host.canary().list().unwrap_or_else(|e| {
+        out::remark("warning", &format!("whether it is watched cannot be told: {}", with_causes(&e)));
+        Vec::new()
+    });
     for runtime in &mut document.runtimes {
         let watching = canaries.iter().find(|c| {
             c.subject.identity == runtime.identity && Some(c.subject.server.pid) == runtime.server_pid

@@ -115,7 +115,8 @@ impl Gathered {
         let Death::Server(server) = &record.what else { return };
         let path = forensics(record).filter(|path| path.exists());
         let bytes = path.as_ref().and_then(|path| read_file(path, LIMIT).ok().flatten());
-        let found = read_forensics(&String::from_utf8_lossy(&bytes.unwrap_or_default()), record.server_pid);
+        let text = bytes.unwrap_or_default();
+        let found = read_forensics(&String::from_utf8_lossy(&text), record.server_pid, server.oom);
         if let Some(path) = &path {
             let counters = found.counters.map_or_else(String::new, |counters| format!("; {counters}"));
             self.add(path, format!("what the machine looked like{counters}"));
@@ -161,8 +162,9 @@ fn boot_of(death: &str) -> Option<&str> {
     death.split('.').nth(1)
 }
 
-/// Reads the forensics of the death of the server with this pid.
-fn read_forensics(text: &str, pid: Option<u32>) -> Forensics {
+/// Reads the forensics of the death of the server with this pid. What the kernel's log says of others bears on
+/// it only where memory may have run out meanwhile: that log goes back to the boot.
+fn read_forensics(text: &str, pid: Option<u32>, oom: Oom) -> Forensics {
     let when_armed = text.lines().find_map(|line| line.strip_prefix("when armed: "));
     let at_death = section(text, "--- reclaim").find_map(|line| line.strip_prefix("oom_kill "));
     let counters = when_armed.zip(at_death);
@@ -177,7 +179,10 @@ fn read_forensics(text: &str, pid: Option<u32>) -> Forensics {
         let words = format!("killed process {pid} ");
         about_it.iter().any(|line| line.to_ascii_lowercase().contains(&words))
     });
-    let shown = if about_it.is_empty() { &lines } else { &about_it };
+    let shown = match oom {
+        Oom::Host(_) | Oom::Cgroup(_) | Oom::Unknown if about_it.is_empty() => &lines,
+        _ => &about_it,
+    };
     Forensics {
         counters: counters.map(|(then, now)| format!("when armed: {then}; at the death: oom_kill {now}")),
         kernel: shown[shown.len().saturating_sub(KERNEL_LINES)..].iter().map(|l| (*l).to_owned()).collect(),
@@ -211,18 +216,20 @@ mod tests {
             --- kernel-log\n[5.1] Out of memory: Killed process 70 (node) total-vm:1kB\n\
             [9.2] Out of memory: Killed process 7 (tmux: server) total-vm:1kB\n(exit code 1)\n--- processes\n\
             7 1 oom killed process 7 \n--- end\n";
-        let found = read_forensics(text, Some(7));
+        let found = read_forensics(text, Some(7), Oom::Host(2));
         let counters = "when armed: oom_kill 1, in its cgroup 0; at the death: oom_kill 3";
         assert_eq!(found.counters.as_deref(), Some(counters));
         assert_eq!(found.kernel, ["[9.2] Out of memory: Killed process 7 (tmux: server) total-vm:1kB"]);
         assert!(found.killed);
 
-        let of_another = read_forensics(text, Some(8));
-        assert_eq!((of_another.kernel.len(), of_another.killed), (2, false));
-        let named_only = read_forensics("--- kernel-log\ntmux[7]: segfault at 0\n", Some(7));
+        for (oom, shown) in [(Oom::Host(2), 2), (Oom::Unknown, 2), (Oom::No, 0)] {
+            let of_another = read_forensics(text, Some(8), oom);
+            assert_eq!((of_another.kernel.len(), of_another.killed), (shown, false), "{oom}");
+        }
+        let named_only = read_forensics("--- kernel-log\ntmux[7]: segfault at 0\n", Some(7), Oom::No);
         assert_eq!((named_only.kernel.len(), named_only.killed), (1, false));
         for text in ["", "--- kernel-log\nnot permitted, or empty\n--- end\n", "--- reclaim\noom_kill 3\n"] {
-            assert_eq!(read_forensics(text, Some(7)), Forensics::default(), "{text:?}");
+            assert_eq!(read_forensics(text, Some(7), Oom::Host(2)), Forensics::default(), "{text:?}");
         }
     }
 
