@@ -41,5 +41,6 @@ fn attach_refuses_what_is_not_live() {
     host.snapshot("attach-refusals", &attempts);
     let exits: Vec<_> =
         attempts.iter().map(|attempt| host.run(*attempt)).map(|Ran { exit, .. }| exit).collect();
-    assert_eq!(exits, [3, 3, 1, 1, 1]);
+    assert_eq!(exits, [1, 3, 1, 1, 1]);
+    assert_eq!(host.status("asleep"), "asleep");
 }

@@ -176,6 +176,7 @@ fn each_death_is_one_record() {
 fn deaths_are_told_though_their_log_was_rotated() {
     let mut host = Host::with_peers(&["alpha"]);
     host.set("IAPEER_LIFECYCLE_LOG_MAX_BYTES", "300");
+    host.set("IAPEER_CRASHLOOP_MAX", "100");
     for turn in 1..=4 {
         host.launch("alpha");
         host.types("shell-alpha", &format!("exit {turn}"));

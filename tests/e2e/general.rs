@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use crate::host::{Host, IAPEER, finish};
 
-const VERBS: [&str; 22] = [
+const VERBS: [&str; 26] = [
     "init",
     "create",
     "list",
@@ -22,6 +22,10 @@ const VERBS: [&str; 22] = [
     "attach",
     "stop",
     "start",
+    "new",
+    "refresh",
+    "up",
+    "down",
     "status",
     "doctor",
     "preflight",
@@ -87,7 +91,7 @@ fn verbs_that_are_not_there_yet_say_so() {
         let ran = host.failure(1, [verb, "some", "--thing"]);
         assert!(ran.stderr.contains(&format!("`iapeer {verb}` is not there yet")), "{ran:?}");
     }
-    host.fails("not-there-yet", 1, &["top", "refresh alpha", "supervise"]);
+    host.fails("not-there-yet", 1, &["top", "interrupt alpha", "supervise"]);
 }
 
 #[test]

@@ -32,7 +32,8 @@ fn all_is_declared(host: &Host, moment: &str) {
 
 #[test]
 fn from_birth_to_removal() {
-    let host = Host::new();
+    let mut host = Host::new();
+    host.set("IAPEER_CRASHLOOP_MAX", "100");
     let switch = host.path("works");
     host.provider(&format!("[ -e {} ]", switch.display()));
     let done = |command: &str| {
@@ -57,6 +58,12 @@ fn from_birth_to_removal() {
     done("launch alpha");
     murder(host.recorder("alpha"));
     done("supervise --once");
+    fs::write(host.root("peers/alpha/.iapeer/IAPEER.md"), "Be kind.\n").unwrap();
+    done("refresh alpha");
+    done("new alpha");
+    done("down");
+    done("up");
+    done("refresh alpha");
     done("stop alpha");
     done("start alpha");
     done("doctor --fix");

@@ -18,12 +18,15 @@ mod machine;
 mod sight;
 mod terminal;
 
+mod fleet;
 mod general;
 mod owed;
 mod peers;
 mod rename;
 mod sessions;
 mod verify;
+mod wake;
+mod wake_verbs;
 
 mod attach;
 mod canary;

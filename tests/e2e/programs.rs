@@ -82,7 +82,8 @@ fn the_end_of_a_program_is_told() {
 
 #[test]
 fn a_program_that_ends_often_is_one_record_each_time() {
-    let host = Host::with_peers(&["alpha"]);
+    let mut host = Host::with_peers(&["alpha"]);
+    host.set("IAPEER_CRASHLOOP_MAX", "100");
     for turn in 1..=5 {
         host.launch("alpha");
         exits(&host, &format!("exit {turn}"));

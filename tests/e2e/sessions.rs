@@ -142,7 +142,8 @@ fn stop_ends_what_ran_in_the_session() {
 
 #[test]
 fn a_program_that_cannot_start_is_told_at_once() {
-    let host = Host::new();
+    let mut host = Host::new();
+    host.set("IAPEER_CRASHLOOP_MAX", "100");
     let script = host.program("broken", "echo the account is gone; exit 7");
     host.declare_runtime("probe", "/bin/sh", &[script.to_str().unwrap()]);
     host.ok("create alpha --runtime probe");

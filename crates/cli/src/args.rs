@@ -1,5 +1,7 @@
 //! What can be typed. What it means is elsewhere.
 
+mod sessions;
+
 use std::num::NonZeroU32;
 
 use camino::Utf8PathBuf;
@@ -8,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use iapeer_lifecycle::{CAUSES, selftest_ways};
 use iapeer_registry::{Intelligence, Personality, RuntimeName};
 
+pub(crate) use self::sessions::{FolderArgs, LaunchArgs, RefreshArgs, StartArgs, StopArgs, UpArgs, Whose};
 use crate::time::{Duration, Since};
 
 /// The host-level core for a team of AI agents on one machine.
@@ -19,9 +22,7 @@ pub(crate) struct Cli {
 }
 
 /// The verbs of the contract that are not there yet, and what each will do.
-pub(crate) const PLANNED: [(&str, &str); 10] = [
-    ("new", "begin a peer's session anew"),
-    ("refresh", "begin anew at the next wake"),
+pub(crate) const PLANNED: [(&str, &str); 8] = [
     ("interrupt", "interrupt what a session is doing"),
     ("compact", "let a session compact its context"),
     ("service", "let the host's service manager run the supervisor"),
@@ -75,13 +76,24 @@ pub(crate) enum Verb {
     /// Bring a backup of a state file back
     Restore(RestoreArgs),
     /// Start a peer's session
-    Launch(SessionArgs),
-    /// Go to a peer's session
+    Launch(LaunchArgs),
+    /// Start the peer of this folder in this runtime, and go to it
+    #[command(hide = true)]
+    FolderLaunch(FolderArgs),
+    /// Go to a peer's session; one that is asleep is woken, and goes on where it ended
     Attach(AttachArgs),
     /// End a peer's session, and let nothing but `start` begin it again
     Stop(StopArgs),
-    /// Lift a stop, and start the session
-    Start(SessionArgs),
+    /// Lift a stop, and start the session, also one that died too often
+    Start(StartArgs),
+    /// End a peer's session, if it is live, and begin it anew
+    New(SessionArgs),
+    /// Begin a peer's session anew when it is woken next
+    Refresh(RefreshArgs),
+    /// Start again what `down` has stopped
+    Up(UpArgs),
+    /// Stop every session that is live, until `up`
+    Down(Output),
     /// Show what runs, what sleeps, and what is wrong
     Status(Output),
     /// Look for what is wrong on this host, and say what mends it
@@ -303,16 +315,6 @@ pub(crate) struct SessionArgs {
     /// Whose session
     pub(crate) peer: Personality,
     /// The runtime [default: the peer's default]
-    pub(crate) runtime: Option<RuntimeName>,
-    #[command(flatten)]
-    pub(crate) output: Output,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct StopArgs {
-    /// Whose session
-    pub(crate) peer: Personality,
-    /// The runtime [default: every one of the peer]
     pub(crate) runtime: Option<RuntimeName>,
     #[command(flatten)]
     pub(crate) output: Output,

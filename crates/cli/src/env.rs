@@ -28,6 +28,7 @@ pub(crate) fn settings(verb: &str) -> Result<Settings, CliError> {
         iapeer_statefile::forbid_writes_under(real_root);
     }
     let default = Settings::new(root);
+    let window = env.number("IAPEER_CRASHLOOP_WINDOW_SECS", default.crash_loop_window.as_secs())?;
     let timeout = env.number("IAPEER_PROVISION_TIMEOUT_SECS", default.provision_timeout.as_secs())?;
     Ok(Settings {
         sock_dir: env.path("IAPEER_SOCK_DIR")?.unwrap_or(default.sock_dir),
@@ -43,6 +44,8 @@ pub(crate) fn settings(verb: &str) -> Result<Settings, CliError> {
         log_max_bytes: env.number("IAPEER_LIFECYCLE_LOG_MAX_BYTES", default.log_max_bytes)?,
         log_keep: env.number("IAPEER_LIFECYCLE_LOG_KEEP", default.log_keep)?,
         provision_timeout: Duration::from_secs(timeout),
+        crash_loop_max: env.number("IAPEER_CRASHLOOP_MAX", default.crash_loop_max)?,
+        crash_loop_window: Duration::from_secs(window),
         caller: format!("iapeer {verb}"),
     })
 }

@@ -23,7 +23,10 @@ use crate::error::{CliError, Kind};
 use crate::out::Stop;
 
 fn main() -> ExitCode {
-    let args: Vec<OsString> = std::env::args_os().collect();
+    let mut args: Vec<OsString> = std::env::args_os().collect();
+    if names_runtime(&args) {
+        args.insert(1, FOLDER_LAUNCH.into());
+    }
     // Also when the arguments are wrong, a script that asked for JSON gets JSON.
     let as_json = args.iter().skip(1).take_while(|a| *a != "--").any(|a| a == "--json");
     match run(args) {
@@ -35,6 +38,16 @@ fn main() -> ExitCode {
             code
         }
     }
+}
+
+/// The verb for which the name of a runtime stands.
+const FOLDER_LAUNCH: &str = "folder-launch";
+
+/// Whether the first word is no verb, but the name of a runtime that is declared.
+fn names_runtime(args: &[OsString]) -> bool {
+    let Some(word) = args.get(1).and_then(|word| word.to_str()) else { return false };
+    let Ok(runtime) = word.parse() else { return false };
+    !command().get_subcommands().any(|verb| verb.get_name() == word) && commands::is_runtime(&runtime)
 }
 
 fn run(args: Vec<OsString>) -> Result<ExitCode, Stop> {

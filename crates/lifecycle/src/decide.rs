@@ -1,86 +1,9 @@
-//! What is to be done, decided from facts alone. Nothing here looks at the machine or changes it.
+//! What is to be done about a session that is up, or was, decided from facts alone. Nothing here looks at the
+//! machine or changes it.
 
 use std::fmt;
 
 use crate::observe::SessionState;
-
-/// What is known when a session shall begin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct WakeFacts {
-    /// The identity was stopped.
-    pub(crate) stopped: bool,
-    /// Its runtime is held by the host's service manager.
-    pub(crate) held_by_service: bool,
-    /// Its folder is not there.
-    pub(crate) folder_missing: bool,
-    /// Its last session was parked cleanly.
-    pub(crate) idle_reaped: bool,
-    /// It has had a session before.
-    pub(crate) was_awake: bool,
-}
-
-/// Whether and how a session begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wake {
-    /// It begins anew.
-    Fresh(FreshCause),
-    /// It does not begin.
-    Refused(Refusal),
-}
-
-/// Why a session begins anew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FreshCause {
-    /// There was none before.
-    FirstWake,
-    /// The last one crashed, or its program ended by itself.
-    CrashOrSelfClose,
-    /// The last one was parked, and nobody named a topic to go on with.
-    IdleReapedNoTopic,
-}
-
-/// Why a session does not begin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// It was stopped.
-    Stopped,
-    /// The host's service manager holds it.
-    HeldByService,
-    /// Its folder is not there.
-    FolderMissing,
-}
-
-impl fmt::Display for FreshCause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            FreshCause::FirstWake => "first-wake",
-            FreshCause::CrashOrSelfClose => "crash-or-self-close",
-            FreshCause::IdleReapedNoTopic => "idle-reaped-no-topic",
-        })
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Refusal::Stopped => "stopped",
-            Refusal::HeldByService => "held-by-service",
-            Refusal::FolderMissing => "folder-missing",
-        })
-    }
-}
-
-/// The first row of the wake table that applies; the rows for resuming are not there yet.
-pub(crate) fn wake(facts: WakeFacts) -> Wake {
-    match facts {
-        WakeFacts { stopped: true, .. } => Wake::Refused(Refusal::Stopped),
-        WakeFacts { held_by_service: true, .. } => Wake::Refused(Refusal::HeldByService),
-        WakeFacts { folder_missing: true, .. } => Wake::Refused(Refusal::FolderMissing),
-        WakeFacts { idle_reaped: true, .. } => Wake::Fresh(FreshCause::IdleReapedNoTopic),
-        WakeFacts { was_awake: true, .. } => Wake::Fresh(FreshCause::CrashOrSelfClose),
-        _ => Wake::Fresh(FreshCause::FirstWake),
-    }
-}
 
 /// What a pass of the supervisor does about one session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,32 +62,6 @@ pub(crate) fn supervise(state: SessionState, stopped: bool, end: ServerEnd) -> V
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const AWAKE_BEFORE: WakeFacts = WakeFacts {
-        stopped: false,
-        held_by_service: false,
-        folder_missing: false,
-        idle_reaped: false,
-        was_awake: true,
-    };
-
-    #[test]
-    fn the_wake_table() {
-        let table = [
-            (WakeFacts { was_awake: false, ..AWAKE_BEFORE }, Wake::Fresh(FreshCause::FirstWake)),
-            (AWAKE_BEFORE, Wake::Fresh(FreshCause::CrashOrSelfClose)),
-            (WakeFacts { idle_reaped: true, ..AWAKE_BEFORE }, Wake::Fresh(FreshCause::IdleReapedNoTopic)),
-            (WakeFacts { folder_missing: true, ..AWAKE_BEFORE }, Wake::Refused(Refusal::FolderMissing)),
-            (WakeFacts { held_by_service: true, ..AWAKE_BEFORE }, Wake::Refused(Refusal::HeldByService)),
-            (
-                WakeFacts { stopped: true, held_by_service: true, folder_missing: true, ..AWAKE_BEFORE },
-                Wake::Refused(Refusal::Stopped),
-            ),
-        ];
-        for (facts, wanted) in table {
-            assert_eq!(wake(facts), wanted, "{facts:?}");
-        }
-    }
 
     #[test]
     fn the_supervise_table() {

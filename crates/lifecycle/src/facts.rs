@@ -9,12 +9,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Layout;
+use crate::wake::Topic;
 
 /// No fact is larger than this, in bytes.
 const LIMIT: u64 = 1 << 20;
 
 /// How many deaths the crash-loop ring holds.
 const DEATHS_KEPT: usize = 16;
+
+/// How many topics of a session are remembered.
+const TOPICS_KEPT: usize = 16;
+
+/// How long a session that is to begin anew at once may take to be gone. A mark that is older was forgotten,
+/// and raises nothing any more. Ending a session takes at most half a minute.
+const EAGER_MILLIS: i64 = 600_000;
 
 /// A process: its number and when it started, which no other process of this boot has both of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,7 +113,7 @@ impl<'a> Facts<'a> {
     /// reason.
     pub(crate) fn damaged(&self) -> Vec<(Utf8PathBuf, Option<Vec<u8>>, String)> {
         let look = || {
-            let errors = [self.session().err(), self.deaths().err()];
+            let errors = [self.session().err(), self.deaths().err(), self.topics().err()];
             let damaged = errors.into_iter().flatten().filter_map(|e| match e {
                 FactError::Damaged { path, reason } => {
                     let bytes = read_file(&path, LIMIT).ok()?;
@@ -152,13 +160,7 @@ impl<'a> Facts<'a> {
     ///
     /// [`FactError::Read`].
     pub(crate) fn stopped(&self) -> Result<Option<String>, FactError> {
-        let bytes = match read_file(&self.path("stopped"), LIMIT) {
-            Ok(bytes) => bytes,
-            // It is there, whatever it is: that is the fact.
-            Err(ReadError::Io { path, source }) => return Err(ReadError::Io { path, source }.into()),
-            Err(_) => Some(Vec::new()),
-        };
-        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned()))
+        self.mark("stopped")
     }
 
     /// Marks the identity as stopped by `who`.
@@ -168,6 +170,15 @@ impl<'a> Facts<'a> {
     /// [`FactError::Write`].
     pub(crate) fn set_stopped(&self, now: Timestamp, who: &str) -> Result<(), FactError> {
         self.write("stopped", format!("{} {who}\n", iso_millis(now)).as_bytes())
+    }
+
+    /// Marks the identity as stopped again, as a mark that was lifted said.
+    ///
+    /// # Errors
+    ///
+    /// [`FactError::Write`].
+    pub(crate) fn put_stop_back(&self, mark: &str) -> Result<(), FactError> {
+        self.write("stopped", format!("{mark}\n").as_bytes())
     }
 
     /// Lifts the stop, and says whether there was one.
@@ -232,8 +243,138 @@ impl<'a> Facts<'a> {
         self.write("deaths", &bytes)
     }
 
+    /// Forgets the deaths, so that they are no crash loop any more; that there was a session stays known.
+    ///
+    /// # Errors
+    ///
+    /// [`FactError::Write`].
+    pub(crate) fn forget_deaths(&self) -> Result<(), FactError> {
+        self.write("deaths", b"[]")
+    }
+
+    /// Whether the next session shall begin anew.
+    ///
+    /// # Errors
+    ///
+    /// [`FactError::Read`].
+    pub(crate) fn fresh_next(&self) -> Result<bool, FactError> {
+        Ok(self.mark("fresh-next")?.is_some())
+    }
+
+    /// Lets the next session begin anew.
+    ///
+    /// # Errors
+    ///
+    /// [`FactError::Write`].
+    pub(crate) fn set_fresh_next(&self, now: Timestamp) -> Result<(), FactError> {
+        self.write("fresh-next", format!("{}\n", iso_millis(now)).as_bytes())
+    }
+
+    /// Uses that mark up.
+    ///
+    /// # Errors
+    ///
+    /// [`FactError::Write`].
+    pub(crate) fn clear_fresh_next(&self) -> Result<Removal, FactError> {
+        self.clear("fresh-next")
+    }
+
+    /// Whether the session shall begin anew as soon as it is gone. The mark expires ten minutes after its time,
+    /// and one without a time, or with one in the future, has.
+    ///
+    /// # Errors
+    ///
+    /// [`FactError::Read`].
+    pub(crate) fn new_eager(&self, now: Timestamp) -> Result<bool, FactError> {
+        let Some(mark) = self.mark("new-eager")? else { return Ok(false) };
+        let since = mark.split_whitespace().next().and_then(|word| word.parse::<Timestamp>().ok());
+        let age = |since: Timestamp| now.as_millisecond().saturating_sub(since.as_millisecond());
+        Ok(since.is_some_and(|since| (0..=EAGER_MILLIS).contains(&age(since))))
+    }
+
+    /// Lets the session begin anew as soon as it is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`FactError::Write`].
+    pub(crate) fn set_new_eager(&self, now: Timestamp) -> Result<(), FactError> {
+        self.write("new-eager", format!("{}\n", iso_millis(now)).as_bytes())
+    }
+
+    /// Uses that mark up.
+    ///
+    /// # Errors
+    ///
+    /// [`FactError::Write`].
+    pub(crate) fn clear_new_eager(&self) -> Result<Removal, FactError> {
+        self.clear("new-eager")
+    }
+
+    /// What the session has worked on, newest last. A line that is no topic is passed over.
+    ///
+    /// # Errors
+    ///
+    /// [`FactError::Read`].
+    pub(crate) fn topics(&self) -> Result<Vec<Topic>, FactError> {
+        let bytes = read_file(&self.path("topic"), LIMIT)?.unwrap_or_default();
+        Ok(String::from_utf8_lossy(&bytes).lines().filter_map(|line| line.parse().ok()).collect())
+    }
+
+    /// Notes what the session works on now: as the newest, and once.
+    ///
+    /// # Errors
+    ///
+    /// [`FactError`]; what was noted before stays then.
+    pub(crate) fn note_topic(&self, topic: &Topic) -> Result<(), FactError> {
+        let mut topics = self.topics()?;
+        topics.retain(|known| known != topic);
+        topics.push(topic.clone());
+        let from = topics.len().saturating_sub(TOPICS_KEPT);
+        let lines: String = topics[from..].iter().map(|topic| format!("{}\n", topic.as_str())).collect();
+        self.write("topic", lines.as_bytes())
+    }
+
+    /// Forgets what the last session worked on, for the next one has not.
+    ///
+    /// # Errors
+    ///
+    /// [`FactError::Write`].
+    pub(crate) fn clear_topics(&self) -> Result<Removal, FactError> {
+        self.clear("topic")
+    }
+
+    /// Writes down the system prompt of the session that is about to begin, for its program to read; takes away
+    /// that of the last one when this has none.
+    ///
+    /// # Errors
+    ///
+    /// [`FactError::Write`].
+    pub(crate) fn set_system_prompt(&self, text: Option<&str>) -> Result<Option<Utf8PathBuf>, FactError> {
+        let fact = "system-prompt.md";
+        match text {
+            Some(text) => {
+                self.write(fact, text.as_bytes())?;
+                Ok(Some(self.path(fact)))
+            }
+            None => {
+                self.clear(fact)?;
+                Ok(None)
+            }
+        }
+    }
+
     fn path(&self, fact: &str) -> Utf8PathBuf {
         self.layout.fact(self.identity, fact)
+    }
+
+    /// What a mark says. Its presence is the fact, so that it is there whatever can be read of it.
+    fn mark(&self, fact: &str) -> Result<Option<String>, FactError> {
+        let bytes = match read_file(&self.path(fact), LIMIT) {
+            Ok(bytes) => bytes,
+            Err(ReadError::Io { path, source }) => return Err(ReadError::Io { path, source }.into()),
+            Err(_) => Some(Vec::new()),
+        };
+        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned()))
     }
 
     fn json<T: serde::de::DeserializeOwned>(&self, fact: &str) -> Result<Option<T>, FactError> {
@@ -255,3 +396,6 @@ impl<'a> Facts<'a> {
         Ok(remove_file(&self.path(fact))?)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,19 +8,20 @@ use iapeer_canary::{
     observe,
 };
 use iapeer_registry::{Identity, Peer, Personality, RuntimeName};
-use iapeer_statefile::{Line, LockError, Timestamp, WriteError, ensure_dir, replace_file};
+use iapeer_statefile::{Line, Lock, LockError, Timestamp, WriteError, ensure_dir, replace_file};
 use iapeer_tmux::{NewSession, Probe, Server, SessionSpec, Tmux, TmuxError, probe};
 
 use crate::attend::{AttendError, arm_again, attend};
-use crate::decide::{FreshCause, Refusal, Wake, WakeFacts, wake};
 use crate::end::{Deed, EndError, GRACE, end};
 use crate::facts::{FactError, Facts, ProcessId, Session};
 use crate::host::{FindError, Host, Warning, now};
 use crate::observe::SessionState;
 use crate::pane::last_lines;
 use crate::pass::sweep;
-use crate::runtime::{Class, Runtime, RuntimeError};
+use crate::prompt::system_prompt;
+use crate::runtime::{Runtime, RuntimeError, filled, takes_system_prompt};
 use crate::tree::wait_dead;
+use crate::wake::{FreshCause, Refusal, Request, ResumeCause, decided, use_marks_up};
 
 /// How often a launch looks at its socket: one that was cut off right before it may have a server on the
 /// way, which is then found where there was none.
@@ -42,8 +43,10 @@ pub struct Launched {
 /// How a session came to be up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
-    /// It was started.
+    /// It was started, and began anew.
     Started(FreshCause),
+    /// It was started, and goes on where the last one ended.
+    Resumed(ResumeCause),
     /// It was up before.
     AlreadyLive,
     /// It was up, but nobody had written it down.
@@ -77,7 +80,7 @@ pub enum LaunchError {
         identity: Identity,
         /// Which guard.
         refusal: Refusal,
-        /// Who stopped it, or which folder is missing.
+        /// Who stopped it, how often it died, or which folder is missing.
         detail: String,
     },
     /// Whether it is up could not be told, so nothing was done.
@@ -158,7 +161,12 @@ fn refusal_words(refusal: &Refusal, detail: &str) -> String {
     match refusal {
         Refusal::Stopped => format!("it was stopped ({detail})"),
         Refusal::HeldByService => "the host's service manager holds its runtime".to_owned(),
+        Refusal::CrashLoop => format!("it died too often ({detail})"),
         Refusal::FolderMissing => format!("its folder {detail} is not there"),
+        Refusal::NothingToResume => "there is nothing to go on with".to_owned(),
+        Refusal::RuntimeCannotResume => {
+            "its runtime does not say how to go on where the last session ended".to_owned()
+        }
     }
 }
 
@@ -177,28 +185,51 @@ pub fn identity_of(peer: &Peer, runtime: Option<&RuntimeName>) -> Result<Identit
     }
 }
 
-/// Brings a session up, unless it is.
+/// Brings a session up, unless it is, for somebody who names no topic.
+///
+/// # Errors
+///
+/// As [`launch_for`].
+pub fn launch(host: &Host, peer: &Peer, runtime: Option<&RuntimeName>) -> Result<Launched, LaunchError> {
+    launch_for(host, peer, runtime, &Request::Launch)
+}
+
+/// Brings a session up, unless it is; who wants it decides whether it begins anew or goes on.
 ///
 /// # Errors
 ///
 /// [`LaunchError`]; nothing that was started on the way is left running, unless the error says so.
-pub fn launch(host: &Host, peer: &Peer, runtime: Option<&RuntimeName>) -> Result<Launched, LaunchError> {
+pub fn launch_for(
+    host: &Host,
+    peer: &Peer,
+    runtime: Option<&RuntimeName>,
+    request: &Request,
+) -> Result<Launched, LaunchError> {
     let identity = identity_of(peer, runtime)?;
     let runtime = Runtime::find(identity.runtime(), host.layout())?;
+    let wake = host.lock_wake(&identity)?;
+    launch_locked(host, &runtime, identity, request, &wake)
+}
+
+/// [`launch_for`], for who holds the identity's lock already.
+pub(crate) fn launch_locked(
+    host: &Host,
+    runtime: &Runtime,
+    identity: Identity,
+    request: &Request,
+    _wake: &Lock,
+) -> Result<Launched, LaunchError> {
     let facts = Facts::of(host.layout(), &identity);
-    let _wake = host.lock_wake(&identity)?;
     // Whoever removes a peer holds the lock until nothing of it is left.
     let peer = &host.peer(identity.personality())?;
     let canary = host.canary();
     let mut warnings = Vec::new();
 
-    // What the last session left open comes first: its death must not be taken for ours.
-    sweep(&canary, &mut warnings);
-    if let Some(session) = facts.session()? {
-        attend(host, &canary, &identity, &session, &mut warnings)?;
-    }
-    let up =
-        |server_pid, how, warnings| Ok(Launched { identity: identity.clone(), server_pid, how, warnings });
+    close_last(host, &canary, &identity, &mut warnings)?;
+    let up = |server_pid, how, warnings| {
+        use_marks_up(&facts, request, how)?;
+        Ok(Launched { identity: identity.clone(), server_pid, how, warnings })
+    };
     if let Some(session) = facts.session()? {
         return match session.state() {
             SessionState::Running => up(session.server.pid, How::AlreadyLive, warnings),
@@ -210,29 +241,16 @@ pub fn launch(host: &Host, peer: &Peer, runtime: Option<&RuntimeName>) -> Result
         };
     }
 
-    let stopped = facts.stopped()?;
-    let decision = wake(WakeFacts {
-        stopped: stopped.is_some(),
-        held_by_service: runtime.class == Class::Router,
-        folder_missing: !peer.cwd.is_dir(),
-        idle_reaped: facts.idle_reaped(),
-        was_awake: facts.was_ever_awake(),
-    });
-    let cause = match decision {
-        Wake::Fresh(cause) => cause,
-        Wake::Refused(refusal) => {
-            log_wake(host, &identity, "refused", &refusal, &mut warnings);
-            let detail = stopped.unwrap_or_else(|| peer.cwd.to_string());
-            return Err(LaunchError::Refused { identity, refusal, detail });
-        }
-    };
+    let how = decided(host, runtime, &identity, peer, request, &mut warnings)?;
     let program = runtime.program(host.settings())?;
     let tmux = Tmux::find(&host.settings().path)?;
     let server = tmux.server(host.layout().socket(&identity).into_std_path_buf())?;
 
     let start = Start { host, canary: &canary, identity: &identity, peer, server: &server };
-    let mut argv = vec![program.to_string()];
-    argv.extend(runtime.argv.fresh.iter().cloned());
+    let arguments = match (how, &runtime.argv.resume) {
+        (How::Resumed(_), Some(resume)) => resume,
+        _ => &runtime.argv.fresh,
+    };
     let mut looks_left = LOOKS;
     let server_pid = loop {
         looks_left -= 1;
@@ -246,14 +264,43 @@ pub fn launch(host: &Host, peer: &Peer, runtime: Option<&RuntimeName>) -> Result
                 }
             }
         }
-        match start.start(&program, argv.clone(), &mut warnings) {
+        let prompt = match takes_system_prompt(arguments) {
+            true => system_prompt(host, &identity, peer, &mut warnings),
+            false => None,
+        };
+        let prompt = facts.set_system_prompt(prompt.as_deref())?;
+        let mut argv = vec![program.to_string()];
+        argv.extend(filled(arguments, prompt.as_deref()));
+        match start.start(&program, argv, &mut warnings) {
             Err(LaunchError::Tmux(TmuxError::AlreadyRunning { .. })) if looks_left > 0 => {}
             started => break started?,
         }
     };
-    facts.clear_idle_reaped()?;
-    log_wake(host, &identity, "fresh", &cause, &mut warnings);
-    up(server_pid, How::Started(cause), warnings)
+    match how {
+        How::Resumed(cause) => log_wake(host, &identity, "resume", &cause, &mut warnings),
+        How::Started(cause) => log_wake(host, &identity, "fresh", &cause, &mut warnings),
+        How::AlreadyLive | How::Adopted => {}
+    }
+    up(server_pid, how, warnings)
+}
+
+/// Brings on record what the last session left open, which comes before anything else: its death must not be
+/// taken for ours. The caller holds the wake lock.
+///
+/// # Errors
+///
+/// [`LaunchError`] when it cannot be told what became of it.
+pub(crate) fn close_last(
+    host: &Host,
+    canary: &Canary,
+    identity: &Identity,
+    warnings: &mut Vec<Warning>,
+) -> Result<(), LaunchError> {
+    sweep(canary, warnings);
+    if let Some(session) = Facts::of(host.layout(), identity).session()? {
+        attend(host, canary, identity, &session, warnings)?;
+    }
+    Ok(())
 }
 
 /// Takes on the server of an identity that lives and is not written down; one that does not live is not
@@ -279,7 +326,8 @@ pub(crate) fn adopt_if_live(
     Ok(())
 }
 
-fn log_wake(
+/// Writes down how a session came up, or why it did not.
+pub(crate) fn log_wake(
     host: &Host,
     identity: &Identity,
     mode: &str,

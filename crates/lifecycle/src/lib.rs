@@ -12,7 +12,7 @@
 //! # Theory of operation
 //!
 //! What is *believed* (a `.session` fact, an index entry) and what is *observed* ([`Observed`],
-//! [`SessionState`]) are different types. What to do is decided by pure functions (`decide.rs`) from
+//! [`SessionState`]) are different types. What to do is decided by pure functions (`decide.rs`, `wake.rs`) from
 //! observed and believed facts; thin code then does it, in the order that survives an interruption at any
 //! point: a stop is marked before it kills, a witness is armed before the program runs, a death is
 //! counted before the session is forgotten.
@@ -46,8 +46,7 @@
 //!
 //! # Limitations
 //!
-//! Sessions begin fresh; resuming, idle sleep, the crash-loop guard, ready markers and start-up dialogs,
-//! system prompts and the supervisor's loop are not there yet. What [`PluginSweep`] expects of `claude` and
+//! Idle sleep, ready markers and start-up dialogs, and the supervisor's loop are not there yet. What [`PluginSweep`] expects of `claude` and
 //! `codex` is from their documentation and was tried on imitations only. A process that left both the tree
 //! and the terminal session of its agent is not found when the session ends. The code for macOS has never
 //! been run.
@@ -89,12 +88,17 @@ mod slot_copy;
 mod decide;
 mod facts;
 mod observe;
+mod prompt;
 mod runtime;
+mod transcripts;
 mod tree;
+mod wake;
 
+mod anew;
 mod birth;
 mod change;
 mod end;
+mod fleet;
 mod launch;
 mod native_memory;
 mod notice;
@@ -118,19 +122,21 @@ mod selftest;
 mod why;
 mod witness;
 
+pub use anew::{AnewError, RefreshError, Refreshed, begin_anew, refresh};
 pub use attend::{AttendError, Attended};
 pub use birth::{Birth, BirthError, Born, Wish, birth};
 pub use change::{ChangeError, set_default_runtime};
 pub use deaths::{CAUSES, cause_word, deaths, forensics};
-pub use decide::{Death, FreshCause, Refusal};
+pub use decide::Death;
 pub use declared::{DECLARED, Declared, Owner, declared};
 pub use degraded::{Degradation, Survey, note_episodes, survey};
 pub use doctor::{Checked, Finding, Grade, Group, Mend, MendError, Report, Scope, Verdict, doctor, mend};
 pub use end::EndError;
 pub use facts::{FactError, ProcessId, Session};
+pub use fleet::{Fleet, Mustered, Paced, muster, one_by_one, raise};
 pub use host::{FindError, Host, Peers, Warning};
 pub use incident::incidents;
-pub use launch::{How, LaunchError, Launched, identity_of, launch};
+pub use launch::{How, LaunchError, Launched, identity_of, launch, launch_for};
 pub use layout::Layout;
 pub use native_memory::{Change, NativeMemoryError, Switch, trust_folder, turn_native_memory};
 pub use observe::{Observed, SessionState, Status, identities, observe, observe_peer};
@@ -142,15 +148,17 @@ pub use recovery::{MendIndexError, mend_index};
 pub use remove::{IfLive, RemoveError, Removed, remove};
 pub use rename::{RenameError, Renamed, StepError, Unfinished, finish_rename, rename, unfinished_rename};
 pub use restore::{Kept, RestoreError, Restored, kept, restore};
-pub use runtime::{Class, Runtime, RuntimeError};
+pub use runtime::{Argument, Arguments, Class, Runtime, RuntimeError};
 pub use selftest::{
     Afterwards, Seen, SeenDeath, Selftest, SelftestError, Selftested, Tried, selftest, selftest_ways,
 };
 pub use settings::Settings;
 pub use stop::{StopError, Stopped, lift_stop, stop};
 pub use sweep::{Pace, Planned, SweepError, Swept, plan, retry, sweep};
+pub use transcripts::{Transcript, TranscriptError, newest_transcript};
 pub use undo::UndoError;
 pub use verify::{Fixed, IfDifferent, Verified, VerifyError, verify};
+pub use wake::{BadTopic, FreshCause, Refusal, Request, ResumeCause, Topic};
 pub use why::{Confidence, Evidence, Happening, Why, why};
 pub use witness::{
     Dismissed, Witness, WitnessError, arm_witness, dismiss_witness, live_server, witness_wait,

@@ -182,8 +182,7 @@ pub fn trust_folder(
         return Ok(Change::NotApplicable);
     }
     let settings = host.settings();
-    let at_home = || settings.home.as_ref().map(|home| home.join(".codex"));
-    let codex_home = settings.codex_home.clone().or_else(at_home).ok_or(NativeMemoryError::NoCodexHome)?;
+    let codex_home = settings.codex_home().ok_or(NativeMemoryError::NoCodexHome)?;
     let real = folder
         .canonicalize_utf8()
         .map_err(|source| NativeMemoryError::Folder { folder: folder.to_owned(), source })?;

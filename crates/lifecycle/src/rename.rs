@@ -46,7 +46,7 @@ use crate::provision::{Caller, Occasion, Provisioned, begin, due};
 use crate::remove::purge_facts;
 use crate::removed::{Stage, remember_removal};
 use crate::sweep::provider;
-pub(crate) use plan::{real, transcripts};
+pub(crate) use plan::real;
 
 pub use record::{Unfinished, unfinished_rename};
 pub use steps::StepError;

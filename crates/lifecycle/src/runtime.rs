@@ -34,14 +34,28 @@ pub enum Class {
     Router,
 }
 
-/// The arguments of a runtime's program. What else a definition says is for verbs that are not there yet.
+/// The word in an argument that stands for the file of the system prompt.
+const SYSTEM_PROMPT_FILE: &str = "{system_prompt_file}";
+
+/// The arguments of a runtime's program.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Arguments {
     /// For a session that begins anew.
-    pub fresh: Vec<String>,
+    pub fresh: Vec<Argument>,
     /// For one that goes on where the last one ended; absent when the program cannot.
     #[serde(default)]
-    pub resume: Option<Vec<String>>,
+    pub resume: Option<Vec<Argument>>,
+}
+
+/// One argument, or a group of them that stand or fall together: one that holds a placeholder without a value
+/// drops out as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "an argument is a text, or a list of texts")]
+pub enum Argument {
+    /// One.
+    Word(String),
+    /// Several.
+    Group(Vec<String>),
 }
 
 /// A runtime.
@@ -55,6 +69,8 @@ pub struct Runtime {
     program: String,
     /// The program's arguments.
     pub argv: Arguments,
+    /// Where its transcripts are, as a pattern; absent when nobody says.
+    pub transcripts: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -64,6 +80,8 @@ struct Definition {
     program: Option<String>,
     #[serde(default)]
     argv: Arguments,
+    #[serde(default)]
+    transcripts: Option<String>,
 }
 
 /// Why a runtime cannot be used.
@@ -124,12 +142,13 @@ impl Runtime {
         };
         let bad = |reason: String| RuntimeError::BadDefinition { file: file.clone(), reason };
         let definition: Definition = serde_json::from_slice(&text).map_err(|e| bad(e.to_string()))?;
-        let program = match (definition.class, definition.program) {
-            (_, Some(program)) if !program.is_empty() => program,
+        let program = match (definition.class, &definition.program) {
+            (_, Some(program)) if !program.is_empty() => program.clone(),
             (Class::Router, _) => String::new(),
             (Class::Agent, _) => return Err(bad("an agent runtime needs a `program`".to_owned())),
         };
-        Ok(Runtime { name: name.clone(), class: definition.class, program, argv: definition.argv })
+        let Definition { class, argv, transcripts, .. } = definition;
+        Ok(Runtime { name: name.clone(), class, program, argv, transcripts })
     }
 
     /// The runtime that a peer gets when nobody names one: the first agent program that is installed,
@@ -181,6 +200,88 @@ impl Runtime {
     }
 }
 
+impl Argument {
+    /// The words of a group of arguments, a single one being a group of its own.
+    fn words(&self) -> &[String] {
+        match self {
+            Argument::Word(word) => std::slice::from_ref(word),
+            Argument::Group(words) => words,
+        }
+    }
+}
+
+/// Whether a program can be given a system prompt in these arguments.
+pub(crate) fn takes_system_prompt(arguments: &[Argument]) -> bool {
+    arguments.iter().flat_map(Argument::words).any(|word| word.contains(SYSTEM_PROMPT_FILE))
+}
+
+/// The arguments with the file of the system prompt put in, where there is one.
+pub(crate) fn filled(arguments: &[Argument], system_prompt: Option<&Utf8Path>) -> Vec<String> {
+    let fill = |argument: &Argument| match system_prompt {
+        Some(file) => {
+            argument.words().iter().map(|word| word.replace(SYSTEM_PROMPT_FILE, file.as_str())).collect()
+        }
+        None if argument.words().iter().any(|word| word.contains(SYSTEM_PROMPT_FILE)) => Vec::new(),
+        None => argument.words().to_vec(),
+    };
+    arguments.iter().flat_map(fill).collect()
+}
+
 fn is_program(path: &Utf8Path) -> bool {
     path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_without_its_value_drops_out() {
+        let arguments: Vec<Argument> = serde_json::from_str(
+            r#"["a", ["--file", "{system_prompt_file}"], "b={system_prompt_file}", ["c", "d"], [], "{cwd}"]"#,
+        )
+        .unwrap();
+        assert!(takes_system_prompt(&arguments));
+        assert!(!takes_system_prompt(&arguments[3..]));
+        assert_eq!(filled(&arguments, None), ["a", "c", "d", "{cwd}"]);
+        let with = filled(&arguments, Some(Utf8Path::new("/x y.md")));
+        assert_eq!(with, ["a", "--file", "/x y.md", "b=/x y.md", "c", "d", "{cwd}"]);
+    }
+
+    #[test]
+    fn the_words_of_the_built_in_agents() {
+        let layout = Layout::new("/nowhere".into(), "/nowhere/socks".into());
+        let claude = "--dangerously-skip-permissions --disallowedTools AskUserQuestion --add-dir /";
+        let file = Some(Utf8Path::new("/f.md"));
+        for (name, prompt, fresh, resume) in [
+            ("claude", None, claude.to_owned(), format!("{claude} --continue")),
+            (
+                "claude",
+                file,
+                format!("{claude} --system-prompt-file /f.md"),
+                format!("{claude} --system-prompt-file /f.md --continue"),
+            ),
+            ("codex", None, String::new(), "resume --last".to_owned()),
+            (
+                "codex",
+                file,
+                "-c model_instructions_file=/f.md".to_owned(),
+                "-c model_instructions_file=/f.md resume --last".to_owned(),
+            ),
+        ] {
+            let argv = Runtime::find(&name.parse().unwrap(), &layout).unwrap().argv;
+            assert_eq!(filled(&argv.fresh, prompt).join(" "), fresh, "{name}");
+            assert_eq!(filled(&argv.resume.unwrap(), prompt).join(" "), resume, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_built_in_agent_can_be_found() {
+        let layout = Layout::new("/nowhere".into(), "/nowhere/socks".into());
+        for (name, _) in BUILT_IN {
+            let runtime = Runtime::find(&name.parse().unwrap(), &layout).unwrap();
+            let resume = runtime.argv.resume.unwrap_or_default();
+            assert_eq!(takes_system_prompt(&runtime.argv.fresh), takes_system_prompt(&resume), "{name}");
+        }
+    }
 }

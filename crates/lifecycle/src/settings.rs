@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
@@ -31,6 +32,10 @@ pub struct Settings {
     pub log_keep: u32,
     /// The limit of one provider command.
     pub provision_timeout: Duration,
+    /// So many deaths within [`Settings::crash_loop_window`] are a crash loop.
+    pub crash_loop_max: NonZeroU32,
+    /// The time in which deaths are counted for that.
+    pub crash_loop_window: Duration,
     /// What runs us, for people: it stands in locks and stop marks.
     pub caller: String,
 }
@@ -51,7 +56,15 @@ impl Settings {
             log_max_bytes: 5 << 20,
             log_keep: 5,
             provision_timeout: Duration::from_secs(120),
+            crash_loop_max: const { NonZeroU32::new(3).expect("3 is not 0") },
+            crash_loop_window: Duration::from_secs(300),
             caller: "iapeer".to_owned(),
         }
+    }
+
+    /// The folder of the settings and transcripts of `codex`, where it is known.
+    pub(crate) fn codex_home(&self) -> Option<Utf8PathBuf> {
+        let at_home = || self.home.as_ref().map(|home| home.join(".codex"));
+        self.codex_home.clone().or_else(at_home)
     }
 }

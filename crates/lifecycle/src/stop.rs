@@ -83,16 +83,40 @@ pub fn stop(host: &Host, identity: &Identity) -> Result<Stopped, StopError> {
 }
 
 /// [`stop`], for who holds the identity's lock already.
-pub(crate) fn stop_locked(host: &Host, identity: &Identity, _wake: &Lock) -> Result<Stopped, StopError> {
+pub(crate) fn stop_locked(host: &Host, identity: &Identity, wake: &Lock) -> Result<Stopped, StopError> {
     let facts = Facts::of(host.layout(), identity);
-    let session = facts.session()?;
-    let canary = host.canary();
+    // What cannot be read is not marked either.
+    facts.session()?;
     let mut warnings = Vec::new();
-    // A death that came before us is one, and is recorded as one.
-    sweep(&canary, &mut warnings);
-
     facts.set_stopped(now(), &host.settings().caller)?;
-    let (server, program) = match &session {
+    let ended = park(host, identity, "stop", wake, &mut warnings)?;
+    let line = Line::new(now(), "stop")
+        .field("identity", identity)
+        .field("by", &host.settings().caller)
+        .field("was_live", ended.by_us)
+        .field("survivors", ended.survivors.len());
+    host.log(&line, &mut warnings);
+    Ok(Stopped { identity: identity.clone(), was_live: ended.by_us, warnings })
+}
+
+/// Ends what runs as `identity`, whether it is written down or not, and marks it as parked. It is no death; and
+/// no stop, unless the caller has marked it so. `_wake` is the proof that nobody starts it meanwhile.
+///
+/// # Errors
+///
+/// [`StopError`]; what runs was not ended, or not wholly.
+pub(crate) fn park(
+    host: &Host,
+    identity: &Identity,
+    reason: &str,
+    _wake: &Lock,
+    warnings: &mut Vec<Warning>,
+) -> Result<Ended, StopError> {
+    let facts = Facts::of(host.layout(), identity);
+    let canary = host.canary();
+    // A death that came before us is one, and is recorded as one.
+    sweep(&canary, warnings);
+    let (server, program) = match &facts.session()? {
         Some(session) => {
             let unknown = |e: iapeer_canary::BadWord| StopError::Unknown {
                 identity: identity.clone(),
@@ -110,26 +134,15 @@ pub(crate) fn stop_locked(host: &Host, identity: &Identity, _wake: &Lock) -> Res
         Some(server) => (Some(server), program),
         None => unrecorded(host, identity)?,
     };
-    let ended = match server {
-        Some(server) => {
-            facts.set_idle_reaped(now())?;
-            facts.clear_session()?;
-            let subject = Subject::new(identity.to_string(), server);
-            let deed = Deed { by: &host.settings().caller, reason: "stop" };
-            end(host, &canary, &subject, identity, program, deed, &mut warnings)?
-        }
-        None => {
-            facts.clear_session()?;
-            Ended::default()
-        }
+    let Some(server) = server else {
+        facts.clear_session()?;
+        return Ok(Ended::default());
     };
-    let line = Line::new(now(), "stop")
-        .field("identity", identity)
-        .field("by", &host.settings().caller)
-        .field("was_live", ended.by_us)
-        .field("survivors", ended.survivors.len());
-    host.log(&line, &mut warnings);
-    Ok(Stopped { identity: identity.clone(), was_live: ended.by_us, warnings })
+    facts.set_idle_reaped(now())?;
+    facts.clear_session()?;
+    let subject = Subject::new(identity.to_string(), server);
+    let deed = Deed { by: &host.settings().caller, reason };
+    Ok(end(host, &canary, &subject, identity, program, deed, warnings)?)
 }
 
 /// Lifts a stop; says whether there was one.

@@ -90,7 +90,8 @@ fn watched(
     Ok(swept)
 }
 
-fn bar_style() -> ProgressStyle {
+/// How a bar of progress looks.
+pub(super) fn bar_style() -> ProgressStyle {
     ProgressStyle::with_template("{bar:30} {pos} of {len}  {elapsed}").expect("a constant template")
 }
 

@@ -4,6 +4,7 @@ mod backup;
 mod canary;
 mod deaths;
 mod doctor;
+mod fleet;
 mod memory;
 mod peers;
 mod rename;
@@ -11,14 +12,15 @@ mod selftest;
 mod sessions;
 mod slot;
 mod verify;
+mod wake;
 mod why;
 
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use camino::Utf8Path;
-use iapeer_lifecycle::{FactError, FindError, Host, StopError, Switch, UndoError};
-use iapeer_registry::{Peer, Personality};
+use iapeer_lifecycle::{FactError, FindError, Host, Runtime, RuntimeError, StopError, Switch, UndoError};
+use iapeer_registry::{Peer, Personality, RuntimeName};
 use iapeer_statefile::{BadEntry, CommitError, LockError, StateFault, WriteError};
 
 use crate::args::{BackupVerb, CanaryVerb, MemoryVerb, NativeVerb, SlotVerb, Verb};
@@ -38,6 +40,13 @@ pub(crate) fn run(verb: Verb, caller: &str) -> Done {
     let done = rename::settle(&host, &verb).map_err(Stop::from).and_then(|()| dispatch(&host, verb));
     out::warnings(&host.asides());
     done
+}
+
+/// Whether somebody has declared a runtime of this name; not where that cannot be told.
+pub(crate) fn is_runtime(name: &RuntimeName) -> bool {
+    let Ok(settings) = env::settings("") else { return false };
+    let found = Runtime::find(name, Host::new(settings).layout());
+    matches!(found, Ok(_) | Err(RuntimeError::BadDefinition { .. }))
 }
 
 fn dispatch(host: &Host, verb: Verb) -> Done {
@@ -61,10 +70,15 @@ fn dispatch(host: &Host, verb: Verb) -> Done {
         Verb::Remove(args) => peers::remove_verb(host, &args),
         Verb::Backup { verb: BackupVerb::List(output) } => backup::list(host, &output),
         Verb::Restore(args) => backup::restore_verb(host, &args),
-        Verb::Launch(args) => sessions::launch_verb(host, &args),
-        Verb::Attach(args) => sessions::attach(host, &args),
+        Verb::Launch(args) => wake::launch_verb(host, args),
+        Verb::FolderLaunch(args) => wake::folder(host, &args),
+        Verb::Attach(args) => wake::attach(host, &args),
         Verb::Stop(args) => sessions::stop_verb(host, &args),
-        Verb::Start(args) => sessions::start(host, &args),
+        Verb::Start(args) => wake::start(host, &args),
+        Verb::New(args) => wake::new(host, &args),
+        Verb::Refresh(args) => wake::refresh_verb(host, &args),
+        Verb::Up(args) => fleet::up(host, &args),
+        Verb::Down(output) => fleet::down(host, &output),
         Verb::Status(output) => sessions::status(host, &output),
         Verb::Doctor(args) => doctor::doctor_verb(host, &args),
         Verb::Preflight(output) => doctor::preflight(host, &output),

@@ -40,6 +40,11 @@ pub(super) fn settle(host: &Host, verb: &Verb) -> Result<(), CliError> {
         | Verb::Attach(_)
         | Verb::Stop(_)
         | Verb::Start(_)
+        | Verb::FolderLaunch(_)
+        | Verb::New(_)
+        | Verb::Refresh(_)
+        | Verb::Up(_)
+        | Verb::Down(_)
         | Verb::Supervise(_) => {
             if let Err(error) = finish(host) {
                 let told: Vec<_> = std::iter::once(error.message).chain(error.causes).collect();

@@ -1,115 +1,21 @@
-//! Sessions: up, down, and what one looks at them with.
+//! Sessions: down, and what one looks at them with.
 
-use std::io::IsTerminal;
-use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
 
 use iapeer_lifecycle::{
-    AttendError, Degradation, Host, How, LaunchError, Launched, Observed, Refusal, Status, Stopped, Survey,
-    identities, identity_of, launch, lift_stop, note_episodes, observe, stop, supervise_once, survey,
+    AttendError, Degradation, Host, LaunchError, Observed, Refusal, Stopped, Survey, identities, identity_of,
+    note_episodes, stop, supervise_once, survey,
 };
-use iapeer_registry::{Identity, Peer};
-use iapeer_tmux::{Tmux, TmuxError};
+use iapeer_registry::Identity;
+use iapeer_tmux::TmuxError;
 use serde::Serialize;
 
 use super::peers::runtime_hint;
+use super::wake::words;
 use super::{Done, UNCLEAR, fact_error, one_peer};
-use crate::args::{AttachArgs, Output, SessionArgs, StopArgs, SuperviseArgs};
+use crate::args::{Output, StopArgs, SuperviseArgs, Whose};
 use crate::error::{CliError, Kind};
 use crate::{out, text};
-
-#[derive(Serialize)]
-struct LaunchDoc<'a> {
-    identity: String,
-    server_pid: u32,
-    state: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cause: Option<String>,
-}
-
-pub(crate) fn launch_verb(host: &Host, args: &SessionArgs) -> Done {
-    let peer = one_peer(host, &args.peer)?;
-    bring_up(host, "launch", &peer, args)
-}
-
-pub(crate) fn start(host: &Host, args: &SessionArgs) -> Done {
-    let peer = one_peer(host, &args.peer)?;
-    let identity = identity_of(&peer, args.runtime.as_ref()).map_err(|e| launch_error(&e))?;
-    let lifted = lift_stop(host, &identity).map_err(|e| fact_error(&e))?;
-    if !lifted && !args.output.json {
-        out::note(&format!("{identity} was not stopped"));
-    }
-    bring_up(host, "start", &peer, args)
-}
-
-fn bring_up(host: &Host, verb: &str, peer: &Peer, args: &SessionArgs) -> Done {
-    let Launched { identity, server_pid, how, warnings } =
-        launch(host, peer, args.runtime.as_ref()).map_err(|e| launch_error(&e))?;
-    out::warnings(&warnings);
-    let (state, cause, told) = match how {
-        How::Started(cause) => ("started", Some(cause.to_string()), "is live"),
-        How::AlreadyLive => ("already-live", None, "is live already"),
-        How::Adopted => ("adopted", None, "was live, and is looked after now"),
-    };
-    if args.output.json {
-        let document = LaunchDoc { identity: identity.to_string(), server_pid, state, cause };
-        out::json(verb, &document)?;
-    } else {
-        out::line(format!("{identity} {told} (tmux server pid {server_pid})"))?;
-        out::line(format!("next: iapeer attach {}", attach_words(peer, &identity)))?;
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// How to name an identity after a verb: the runtime only where it is not the default.
-fn attach_words(peer: &Peer, identity: &Identity) -> String {
-    match identity.runtime() {
-        runtime if runtime == peer.facts.default_runtime() => identity.personality().to_string(),
-        runtime => format!("{} {runtime}", identity.personality()),
-    }
-}
-
-pub(crate) fn attach(host: &Host, args: &AttachArgs) -> Done {
-    let peer = one_peer(host, &args.peer)?;
-    let identity = identity_of(&peer, args.runtime.as_ref()).map_err(|e| launch_error(&e))?;
-    let observed = observe(host, &identity);
-    let words = attach_words(&peer, &identity);
-    match &observed.status {
-        Status::Live { .. } => {}
-        Status::Asleep => {
-            let error = CliError::refused(format!("{identity} is asleep, so there is nothing to attach to"));
-            return Err(error.hint(format!("iapeer launch {words}")).into());
-        }
-        Status::Stopped => {
-            let error = CliError::refused(format!("{identity} was stopped"));
-            return Err(error.hint(format!("iapeer start {words}")).into());
-        }
-        Status::Unknown(reason) => {
-            let error = CliError::failed(format!("whether {identity} is live cannot be told: {reason}"));
-            return Err(error.hint(UNCLEAR).into());
-        }
-    }
-    if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
-        let error = CliError::failed("attach needs a terminal, and this is none");
-        let log = host.layout().pane_log(&identity);
-        return Err(error.hint(format!("what the session showed so far: {log}")).into());
-    }
-    let argv = Tmux::find(&host.settings().path)
-        .and_then(|tmux| tmux.server(observed.socket.into_std_path_buf()))
-        .and_then(|server| Ok(server.session(&identity.to_string())?.attach_argv()))
-        .map_err(|e| tmux_error(&e))?;
-    Err(become_command(&argv).into())
-}
-
-/// Replaces this process by tmux, so that the terminal is tmux's alone. Returns only when that failed.
-#[expect(clippy::disallowed_methods, reason = "the door for becoming the tmux client")]
-fn become_command(argv: &[std::ffi::OsString]) -> CliError {
-    let Some((program, args)) = argv.split_first() else {
-        return CliError::failed("there is no tmux command");
-    };
-    let error = std::process::Command::new(program).args(args).env_remove("TMUX").exec();
-    CliError::failed(format!("{} could not be started: {error}", program.display()))
-}
 
 #[derive(Serialize)]
 struct StopDoc {
@@ -123,8 +29,10 @@ struct StoppedDoc {
 }
 
 pub(crate) fn stop_verb(host: &Host, args: &StopArgs) -> Done {
-    let peer = one_peer(host, &args.peer)?;
-    let chosen = match &args.runtime {
+    let Whose { peer, runtime, .. } = &args.whose;
+    let Some(peer) = peer else { return super::fleet::stop_all(host, &args.output) };
+    let peer = one_peer(host, peer)?;
+    let chosen = match runtime {
         Some(runtime) => vec![identity_of(&peer, Some(runtime)).map_err(|e| launch_error(&e))?],
         None => identities(&peer),
     };
@@ -135,7 +43,7 @@ pub(crate) fn stop_verb(host: &Host, args: &StopArgs) -> Done {
         out::warnings(&warnings);
         if !args.output.json {
             let was = if was_live { "" } else { " (it was not live)" };
-            let words = attach_words(&peer, &identity);
+            let words = words(&peer, &identity);
             out::line(format!("{identity} is stopped{was}; only `iapeer start {words}` begins it again"))?;
         }
         stopped.push(StoppedDoc { identity: identity.to_string(), was_live });
@@ -294,10 +202,17 @@ pub(super) fn launch_error(error: &LaunchError) -> CliError {
             match refusal {
                 Refusal::Stopped => cli.hint(format!("iapeer start {}", identity.personality())),
                 Refusal::HeldByService => cli,
+                Refusal::CrashLoop => cli
+                    .hint(format!("see what it died of: iapeer why {0}", words_of(identity)))
+                    .hint(format!("then try again, whatever it was: iapeer start {0}", words_of(identity))),
+                Refusal::NothingToResume | Refusal::RuntimeCannotResume => {
+                    cli.hint(format!("begin anew: iapeer launch {}", words_of(identity)))
+                }
                 Refusal::FolderMissing => cli.hint(format!(
                     "put {detail} back, or remove the peer: iapeer remove {}",
                     identity.personality()
                 )),
+                _ => cli,
             }
         }
         LaunchError::Foreign { .. } => CliError::of(Kind::Refused, error)
@@ -319,6 +234,11 @@ pub(super) fn launch_error(error: &LaunchError) -> CliError {
         LaunchError::Peer(e) => super::find_error(e),
         _ => cli,
     }
+}
+
+/// An identity after a verb.
+fn words_of(identity: &Identity) -> String {
+    format!("{} {}", identity.personality(), identity.runtime())
 }
 
 pub(super) fn tmux_error(error: &TmuxError) -> CliError {

@@ -9,6 +9,7 @@ use super::record::Record;
 use super::steps::{Step, StepError, exists};
 use crate::host::{FindError, Host};
 use crate::owed::load;
+use crate::transcripts::claude_folder;
 
 /// Asks what only the registry can tell, and lists the steps. Changes nothing.
 pub(super) fn plan(
@@ -46,7 +47,7 @@ pub(super) fn plan(
         steps.push(Step::Move { from: peer.cwd.clone(), to: new_cwd.clone() });
         let old = real(&peer.cwd);
         let new = old.with_file_name(to.as_str());
-        if let (Some(old), Some(new)) = (transcripts(host, &old), transcripts(host, &new))
+        if let (Some(old), Some(new)) = (claude_folder(host, &old), claude_folder(host, &new))
             && old != new
         {
             free(&new)?;
@@ -136,19 +137,6 @@ fn what_has_to_stay(host: &Host, peer: &Peer, index: &Index) -> Vec<(String, Utf
 /// A path without links; as it is where nothing is there.
 pub(crate) fn real(path: &Utf8Path) -> Utf8PathBuf {
     path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned())
-}
-
-/// Where Claude keeps the transcripts of a folder: its real path with a dash for whatever is no ASCII
-/// letter or digit. Claude counts as JavaScript does, in units of UTF-16.
-pub(crate) fn transcripts(host: &Host, folder: &Utf8Path) -> Option<Utf8PathBuf> {
-    let mut slug = String::new();
-    for c in folder.as_str().chars() {
-        match c.is_ascii_alphanumeric() {
-            true => slug.push(c),
-            false => slug.extend(std::iter::repeat_n('-', c.len_utf16())),
-        }
-    }
-    Some(host.settings().home.as_ref()?.join(".claude/projects").join(slug))
 }
 
 /// The runtimes for which there are facts about one of these peers, whatever the index says.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::steps::Step;
 use crate::host::Host;
+use crate::transcripts::claude_folder;
 
 /// No record is larger than this, in bytes.
 const LIMIT: u64 = 16 << 20;
@@ -124,7 +125,7 @@ impl Record {
 
     /// Where Claude's transcripts went, where they did.
     pub(super) fn transcripts(&self, host: &Host) -> Option<Utf8PathBuf> {
-        let place = super::plan::transcripts(host, &super::plan::real(&self.new_cwd))?;
+        let place = claude_folder(host, &super::plan::real(&self.new_cwd))?;
         let moved = |step: &Step| matches!(step, Step::Move { to, .. } if *to == place);
         self.steps.iter().any(moved).then_some(place)
     }

@@ -8,9 +8,10 @@ use camino::Utf8Path;
 use iapeer_registry::{Facts as PeerFacts, Index, Peer};
 use tempfile::TempDir;
 
-use super::plan::{Folder, folder, transcripts};
+use super::plan::{Folder, folder};
 use super::steps::Step;
 use super::*;
+use crate::transcripts::claude_folder;
 use crate::{Birth, Settings, Wish, birth, identity_of, launch, set_default_runtime};
 
 /// What keeps the old name, and the times of a run.
@@ -45,7 +46,7 @@ fn world() -> World {
         fs::write(path, text).expect("a file");
     };
     put(&cwd.join("desk/notes.txt"), "something");
-    put(&transcripts(&host, &cwd).expect("a home").join("one.jsonl"), "{}");
+    put(&claude_folder(&host, &cwd).expect("a home").join("one.jsonl"), "{}");
     let facts = host.layout().facts();
     for (file, text) in [
         ("shell-alpha.stopped", "2026-01-01T00:00:00.000Z a test\n"),

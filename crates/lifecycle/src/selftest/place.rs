@@ -65,6 +65,9 @@ impl Place {
             log_max_bytes: of_the_user.log_max_bytes,
             log_keep: of_the_user.log_keep,
             provision_timeout: of_the_user.provision_timeout,
+            // Its sessions are there to die.
+            crash_loop_max: std::num::NonZeroU32::MAX,
+            crash_loop_window: of_the_user.crash_loop_window,
             caller: of_the_user.caller.clone(),
         }
     }

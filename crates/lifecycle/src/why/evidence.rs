@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use iapeer_canary::{Cause, Death, DeathRecord, Incarnation, Oom};
 use iapeer_registry::Identity;
 use iapeer_statefile::{Entry, Timestamp, iso_millis, list_folder, read_file};
@@ -12,7 +12,8 @@ use super::{Evidence, Happening};
 use crate::deaths::{cause_word, forensics};
 use crate::host::Host;
 use crate::observe::Observed;
-use crate::rename::{real, transcripts};
+use crate::runtime::Runtime;
+use crate::transcripts::newest_transcript;
 
 /// No forensics file and no mark is larger than this, in bytes.
 const LIMIT: u64 = 1 << 20;
@@ -86,11 +87,11 @@ pub(super) fn gather(
         gathered.add(&pane, "what its pane showed");
         gathered.activity("the pane", changed(&pane));
     }
-    if identity.runtime().as_str() == "claude"
-        && let Ok(peer) = host.peer(identity.personality())
-        && let Some(folder) = transcripts(host, &real(&peer.cwd))
+    if let Ok(peer) = host.peer(identity.personality())
+        && let Ok(runtime) = Runtime::find(identity.runtime(), layout)
+        && let Ok(Some(transcript)) = newest_transcript(host, &runtime, &peer.cwd)
     {
-        gathered.activity("a transcript", newest(&folder));
+        gathered.activity("a transcript", Some(transcript.modified));
     }
     gathered
 }
@@ -197,13 +198,6 @@ fn section<'a>(text: &'a str, heading: &'a str) -> impl Iterator<Item = &'a str>
 
 fn changed(path: &Utf8Path) -> Option<SystemTime> {
     path.metadata().ok()?.modified().ok()
-}
-
-/// When the newest transcript in a folder was written.
-fn newest(folder: &Utf8PathBuf) -> Option<SystemTime> {
-    let names = list_folder(folder).ok()?;
-    let transcripts = names.iter().filter(|name| name.ends_with(".jsonl"));
-    transcripts.filter_map(|name| changed(&folder.join(name))).max()
 }
 
 #[cfg(test)]

@@ -1,0 +1,80 @@
+//! What is known when a session shall begin: the marks, the profile, the transcripts.
+
+use iapeer_registry::{Identity, Peer, profile_document};
+use iapeer_statefile::Reading;
+use serde_json::Value;
+
+use super::{Known, Past, Request, WakeFacts, is_crash_loop};
+use crate::facts::{FactError, Facts};
+use crate::host::{Host, Warning, now};
+use crate::runtime::{Class, Runtime};
+use crate::transcripts::newest_transcript;
+
+/// Gathers the facts for the wake table. What is no mark and cannot be told counts as not so, with a warning.
+///
+/// # Errors
+///
+/// [`FactError`] when a mark cannot be read: nothing may begin then.
+pub(crate) fn look(
+    host: &Host,
+    runtime: &Runtime,
+    identity: &Identity,
+    peer: &Peer,
+    request: &Request,
+    warnings: &mut Vec<Warning>,
+) -> Result<WakeFacts, FactError> {
+    let facts = Facts::of(host.layout(), identity);
+    let settings = host.settings();
+    let window = i64::try_from(settings.crash_loop_window.as_millis()).unwrap_or(i64::MAX);
+    let deaths = facts.deaths()?;
+    let was_awake = match newest_transcript(host, runtime, &peer.cwd) {
+        Ok(transcript) if runtime.transcripts.is_some() => transcript.is_some(),
+        Ok(_) => facts.was_ever_awake(),
+        Err(e) => {
+            let what = format!("whether {identity} has something to go on with is told by its marks alone");
+            warnings.push(Warning::of(&what, &e));
+            facts.was_ever_awake()
+        }
+    };
+    let past = match (&runtime.argv.resume, was_awake) {
+        (None, _) => Past::CannotResume,
+        (Some(_), true) => Past::Resumable,
+        (Some(_), false) => Past::Nothing,
+    };
+    let topic = match request {
+        Request::Topic(topic) if facts.topics()?.contains(topic) => Some(Known::Known),
+        Request::Topic(_) => Some(Known::New),
+        Request::Launch | Request::Start | Request::Anew | Request::Attach => None,
+    };
+    Ok(WakeFacts {
+        stopped: facts.stopped()?.is_some(),
+        held_by_service: runtime.class == Class::Router,
+        crash_loop: is_crash_loop(&deaths, now().as_millisecond(), settings.crash_loop_max.get(), window),
+        folder_missing: !peer.cwd.is_dir(),
+        // What `new` could not finish is finished by the next wake.
+        fresh_next: facts.fresh_next()? || facts.new_eager(now())?,
+        ephemeral: is_ephemeral(identity, peer, warnings),
+        idle_reaped: facts.idle_reaped(),
+        was_awake,
+        has_human: peer.facts.interfaces.get("telegram").is_some_and(|interface| !interface.is_null()),
+        past,
+        topic,
+    })
+}
+
+/// Whether the profile says that each session is for one task.
+fn is_ephemeral(identity: &Identity, peer: &Peer, warnings: &mut Vec<Warning>) -> bool {
+    let document = profile_document(&peer.cwd);
+    match document.read() {
+        Reading::Present(profile) | Reading::Partial(profile, _) => {
+            profile.other.get("wake_policy").and_then(Value::as_str) == Some("ephemeral")
+        }
+        // A folder or a profile that is not there is told elsewhere.
+        Reading::Fresh | Reading::Vanished => false,
+        Reading::Corrupt { .. } | Reading::Newer { .. } | Reading::Unreadable(_) => {
+            let message = format!("the wake policy of {identity} cannot be read from {}", document.path());
+            warnings.push(Warning::new(message).hint("iapeer verify"));
+            false
+        }
+    }
+}
