@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
 
+use iapeer_lifecycle::service::mend_missing;
 use iapeer_lifecycle::{
     AttendError, Degradation, Host, How, LaunchError, Launched, Observed, Refusal, Status, Stopped, Survey,
     identities, identity_of, launch, lift_stop, note_episodes, observe, stop, supervise_once, survey,
@@ -44,7 +45,7 @@ pub(crate) fn start(host: &Host, args: &SessionArgs) -> Done {
 
 fn bring_up(host: &Host, verb: &str, peer: &Peer, args: &SessionArgs) -> Done {
     let Launched { identity, server_pid, how, warnings } =
-        launch(host, peer, args.runtime.as_ref()).map_err(|e| launch_error(&e))?;
+        launch(&scoped(host, args), peer, args.runtime.as_ref()).map_err(|e| launch_error(&e))?;
     out::warnings(&warnings);
     let (state, cause, told) = match how {
         How::Started(cause) => ("started", Some(cause.to_string()), "is live"),
@@ -59,6 +60,11 @@ fn bring_up(host: &Host, verb: &str, peer: &Peer, args: &SessionArgs) -> Done {
         out::line(format!("next: iapeer attach {}", attach_words(peer, &identity)))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The host as the arguments want it.
+fn scoped(host: &Host, args: &SessionArgs) -> Host {
+    if args.no_scope { host.clone().without_scopes() } else { host.clone() }
 }
 
 /// How to name an identity after a verb: the runtime only where it is not the default.
@@ -152,6 +158,7 @@ pub(crate) fn supervise(host: &Host, args: &SuperviseArgs) -> Done {
         return Err(error.hint("one pass: iapeer supervise --once").into());
     }
     super::doctor::warn_before_supervising(host);
+    out::warnings(mend_missing(host).as_slice());
     let pass = supervise_once(host).map_err(|e| match &e {
         AttendError::Fact(e) => fact_error(e),
         _ => CliError::of(Kind::Failed, &e),
