@@ -14,7 +14,7 @@ use crate::machine::{kill, murder, wait_for};
 use crate::terminal::Terminal;
 
 /// A record of the death of a server, as its witness writes it.
-fn server_exit(ts: &str, identity: &str, cause: &str) -> String {
+pub(crate) fn server_exit(ts: &str, identity: &str, cause: &str) -> String {
     format!(
         "ts={ts} ev=server-exit death={identity}.ec5a8d52.17.{} identity={identity} cause={cause} status=sig9 \
          oom=no wait_rc=lifeline server_pid=17 intent=none observer=recorder forensics=/f/{identity}.txt end=1\n",
@@ -22,7 +22,7 @@ fn server_exit(ts: &str, identity: &str, cause: &str) -> String {
     )
 }
 
-fn session_exit(ts: &str, identity: &str, code: u8) -> String {
+pub(crate) fn session_exit(ts: &str, identity: &str, code: u8) -> String {
     format!(
         "ts={ts} ev=session-exit identity={identity} dead_status={code} dead_signal= server_pid=17 pane_pid=18 end=1\n"
     )
@@ -114,16 +114,16 @@ fn a_table_fits_the_terminal() {
     host.holds("deaths-table", &table.replace("2026-11-", "2026/11/"));
 }
 
-/// `iapeer deaths --follow`, and what it says, line by line.
-struct Follower {
-    child: Child,
+/// A verb with `--follow`, and what it says, line by line.
+pub(crate) struct Follower {
+    pub(crate) child: Child,
     lines: Receiver<String>,
 }
 
 impl Follower {
     /// Begins, and waits until it has looked at what there is.
     #[track_caller]
-    fn begin(host: &Host, args: &str) -> Follower {
+    pub(crate) fn begin(host: &Host, args: &str) -> Follower {
         let mut child = host.command(IAPEER, args).spawn().unwrap();
         let (told, lines) = mpsc::channel();
         let stdout = child.stdout.take().unwrap();
@@ -140,12 +140,12 @@ impl Follower {
         let mut stderr = BufReader::new(self.child.stderr.take().unwrap());
         let mut line = String::new();
         stderr.read_line(&mut line).unwrap();
-        assert_eq!(line, "waiting for deaths; Ctrl-C ends it\n");
+        assert!(line.starts_with("waiting for ") && line.ends_with("; Ctrl-C ends it\n"), "{line}");
         self.child.stderr = Some(stderr.into_inner());
     }
 
     #[track_caller]
-    fn line(&mut self) -> String {
+    pub(crate) fn line(&mut self) -> String {
         self.lines.recv_timeout(Duration::from_secs(60)).unwrap_or_else(|e| {
             let (mut stderr, exit) = (String::new(), self.child.try_wait().unwrap());
             if exit.is_some() {
@@ -157,7 +157,7 @@ impl Follower {
 
     /// Waits for the end: its exit code, what it printed beyond, and what it complained of.
     #[track_caller]
-    fn end(mut self) -> (Option<i32>, Vec<String>, String) {
+    pub(crate) fn end(mut self) -> (Option<i32>, Vec<String>, String) {
         let status = wait_for("the end of deaths --follow", || self.child.try_wait().unwrap());
         let mut stderr = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();

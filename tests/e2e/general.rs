@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use crate::host::{Host, IAPEER, finish};
 
-const VERBS: [&str; 26] = [
+const VERBS: [&str; 29] = [
     "init",
     "create",
     "list",
@@ -32,6 +32,9 @@ const VERBS: [&str; 26] = [
     "supervise",
     "deaths",
     "why",
+    "service",
+    "service install",
+    "logs",
 ];
 
 #[test]
@@ -52,7 +55,7 @@ fn without_a_verb_there_is_help_on_standard_error() {
     let ran = host.run("");
     assert_eq!((ran.exit, ran.stdout.as_str()), (2, ""));
     assert_eq!(ran.stderr, host.ok("--help").stdout);
-    for group in ["slot", "memory-plugin"] {
+    for group in ["slot", "memory-plugin", "service"] {
         let ran = host.run(group);
         assert_eq!((ran.exit, ran.stdout.as_str()), (2, ""));
         assert_eq!(ran.stderr, host.ok([group, "--help"]).stdout);

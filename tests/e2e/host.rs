@@ -29,7 +29,7 @@ const TOOLS: [&str; 29] = [
 ];
 
 /// What differs from run to run.
-const FILTERS: [(&str, &str); 17] = [
+const FILTERS: [(&str, &str); 19] = [
     (r"\d{8}T\d{9}Z", "[STAMP]"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
     (r"\.[0-9a-f]{8}\.\d+\.\d+", ".[BOOT].[PID].[START]"),
@@ -37,8 +37,10 @@ const FILTERS: [(&str, &str); 17] = [
     (r"\bpid \d+", "pid [PID]"),
     (r#"("ms": |ms=)\d+"#, "$1[MS]"),
     (r"\bin \d+ ms", "in [MS] ms"),
-    (r#"("version": ")\d+\.\d+\.\d+"#, "$1[VERSION]"),
-    (r"^iapeer \d+\.\d+\.\d+", "iapeer [VERSION]"),
+    (r#"("version": ?")\d+\.\d+\.\d+"#, "$1[VERSION]"),
+    (r"\biapeer \d+\.\d+\.\d+", "iapeer [VERSION]"),
+    (r"\biapeer-[0-9a-f]{8}\b", "iapeer-[ROOT]"),
+    (r"\biapeer-service [0-9a-f]{16}\b", "iapeer-service [HASH]"),
     (r"\b(example-memory) \d+\.\d+\.\d+", "$1 [VERSION]"),
     (r"\bheartbeat \d+ s ago", "heartbeat [AGE] s ago"),
     (r#"("heartbeat_age_secs": )\d+"#, "$1[AGE]"),

@@ -32,9 +32,13 @@ mod attach;
 mod canary;
 mod deaths;
 mod deaths_listed;
+mod logs;
 mod matrix_deaths;
+mod pages;
 mod programs;
+mod scopes;
 mod selftest;
+mod service;
 mod supervise;
 mod why;
 

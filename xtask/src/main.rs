@@ -15,6 +15,7 @@ mod demo;
 mod install;
 mod repository;
 mod run;
+mod service;
 mod standalone;
 mod test;
 
@@ -37,6 +38,11 @@ const TASKS: &[Task] = &[
         "bench",
         "what commits, a provider's commands and doctor cost, beside what they are measured against",
         bench::bench,
+    ),
+    (
+        "service-check",
+        "what `iapeer service print` says, as systemd and a parser of property lists read it",
+        service::check,
     ),
     ("demo", "a host with two peers in a temporary folder, from birth to removal [--keep]", demo::demo),
 ];
@@ -63,7 +69,7 @@ fn main() -> ExitCode {
 }
 
 fn table() -> String {
-    let rows = TASKS.iter().map(|(name, help, _)| format!("  {name:<12}{help}\n"));
+    let rows = TASKS.iter().map(|(name, help, _)| format!("  {name:<14}{help}\n"));
     format!("cargo xtask TASK\n\n{}", rows.collect::<String>())
 }
 

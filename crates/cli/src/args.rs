@@ -1,5 +1,6 @@
 //! What can be typed. What it means is elsewhere.
 
+mod service;
 mod sessions;
 
 use std::num::NonZeroU32;
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use iapeer_lifecycle::{CAUSES, selftest_ways};
 use iapeer_registry::{Intelligence, Personality, RuntimeName};
 
+pub(crate) use self::service::{LogsArgs, ServiceInstallArgs, ServicePrintArgs, ServiceVerb};
 pub(crate) use self::sessions::{FolderArgs, LaunchArgs, RefreshArgs, StartArgs, StopArgs, UpArgs, Whose};
 use crate::time::{Duration, Since};
 
@@ -22,11 +24,9 @@ pub(crate) struct Cli {
 }
 
 /// The verbs of the contract that are not there yet, and what each will do.
-pub(crate) const PLANNED: [(&str, &str); 8] = [
+pub(crate) const PLANNED: [(&str, &str); 6] = [
     ("interrupt", "interrupt what a session is doing"),
     ("compact", "let a session compact its context"),
-    ("service", "let the host's service manager run the supervisor"),
-    ("logs", "show the logs of a peer as one timeline"),
     ("schema", "print the schema of a JSON document"),
     ("completions", "print shell completions"),
     ("man", "print manual pages"),
@@ -102,6 +102,13 @@ pub(crate) enum Verb {
     Preflight(Output),
     /// Look after all sessions once: notice deaths, count them, find their causes
     Supervise(SuperviseArgs),
+    /// Let the host's service manager run the supervisor
+    Service {
+        #[command(subcommand)]
+        verb: ServiceVerb,
+    },
+    /// Show what was decided, what died, and what a peer's pane showed, as one timeline
+    Logs(LogsArgs),
     /// List the deaths of sessions and of their tmux servers
     Deaths(DeathsArgs),
     /// Tell why a peer is down
@@ -316,6 +323,9 @@ pub(crate) struct SessionArgs {
     pub(crate) peer: Personality,
     /// The runtime [default: the peer's default]
     pub(crate) runtime: Option<RuntimeName>,
+    /// Do not start its tmux server in a scope of systemd of its own
+    #[arg(long)]
+    pub(crate) no_scope: bool,
     #[command(flatten)]
     pub(crate) output: Output,
 }

@@ -35,6 +35,9 @@ pub(crate) fn settings(verb: &str) -> Result<Settings, CliError> {
         root: default.root,
         home,
         codex_home: env.path("CODEX_HOME")?,
+        config_home: env.folder("XDG_CONFIG_HOME"),
+        runtime_dir: env.folder("XDG_RUNTIME_DIR"),
+        scopes: default.scopes,
         current_folder: std::env::current_dir()
             .ok()
             .and_then(|folder| Utf8PathBuf::from_path_buf(folder).ok()),
@@ -48,6 +51,17 @@ pub(crate) fn settings(verb: &str) -> Result<Settings, CliError> {
         crash_loop_window: Duration::from_secs(window),
         caller: format!("iapeer {verb}"),
     })
+}
+
+/// What a service is told beside its root and `PATH`: every variable of ours, and those that say what the
+/// programs of sessions find or how they write.
+pub(crate) fn for_service() -> Result<BTreeMap<String, String>, CliError> {
+    const ALSO: [&str; 4] = ["CODEX_HOME", "LANG", "LC_ALL", "LC_CTYPE"];
+    let env = Env::of_process();
+    let names = env.0.keys().filter_map(|name| name.to_str());
+    let wanted = names.filter(|name| name.starts_with("IAPEER_") || ALSO.contains(name));
+    let told = wanted.map(|name| Ok(env.text(name)?.map(|value| (name.to_owned(), value))));
+    told.filter_map(Result::transpose).collect()
 }
 
 /// The folder for what is temporary, where `TMPDIR` names one.
@@ -87,6 +101,11 @@ impl Env {
             )));
         }
         Ok(Some(path))
+    }
+
+    /// A folder of the XDG base directories, which is to be passed over where it is not absolute.
+    fn folder(&self, name: &str) -> Option<Utf8PathBuf> {
+        self.path(name).ok().flatten()
     }
 
     fn number<T: std::str::FromStr>(&self, name: &str, default: T) -> Result<T, CliError> {

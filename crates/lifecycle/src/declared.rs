@@ -83,6 +83,7 @@ pub const DECLARED: &[Declared] = &[
     ours("state/native-memory.lock", "one change of the runtimes' settings at a time"),
     ours("state/removed/<name>.<hash>.json", "that a peer was removed"),
     ours("state/rename.json", "a renaming that is under way"),
+    ours("state/service.json", "that a service was installed, and which"),
     ours("state/degraded/<file>", "that something is wrong, so that it is told once"),
     ours("logs/iapeer/lifecycle.log", "decisions"),
     ours("logs/iapeer/lifecycle.log.<number>", "older decisions"),

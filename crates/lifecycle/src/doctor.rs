@@ -17,6 +17,7 @@ mod logs;
 mod markers;
 mod peers;
 mod provider;
+mod service;
 mod sessions;
 
 pub use finding::{Finding, Grade, Verdict};

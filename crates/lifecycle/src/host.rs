@@ -14,7 +14,7 @@ use iapeer_statefile::{
 use crate::aside::set_damaged_facts_aside;
 use crate::recovery::read_index;
 use crate::rename::{Unfinished, unfinished_rename};
-use crate::{Layout, Settings};
+use crate::{Layout, Scopes, Settings};
 
 /// A host. Making one touches nothing.
 #[derive(Debug, Clone)]
@@ -87,6 +87,13 @@ impl Host {
         let layout = Layout::new(settings.root.clone(), settings.sock_dir.clone());
         let registry = Registry::under(&settings.root);
         Host { settings, layout, registry, asides: Arc::default() }
+    }
+
+    /// The same host, on which no session's server gets a scope of its own.
+    #[must_use]
+    pub fn without_scopes(mut self) -> Host {
+        self.settings.scopes = Scopes::Off;
+        self
     }
 
     /// What it was told.

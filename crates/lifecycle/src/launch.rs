@@ -1,12 +1,14 @@
 //! How a session comes up.
 
-use std::io;
+use std::ffi::OsString;
+use std::io::{self, PipeReader};
 
 use camino::Utf8PathBuf;
 use iapeer_canary::{
     Armed, Canary, CanaryError, ExitHook, HostError, Incarnation, ProcessState, ScriptError, Subject, Watch,
     observe,
 };
+use iapeer_provision_exec::unique_name;
 use iapeer_registry::{Identity, Peer, Personality, RuntimeName};
 use iapeer_statefile::{Line, Lock, LockError, Timestamp, WriteError, ensure_dir, replace_file};
 use iapeer_tmux::{NewSession, Probe, Server, SessionSpec, Tmux, TmuxError, probe};
@@ -20,6 +22,7 @@ use crate::pane::last_lines;
 use crate::pass::sweep;
 use crate::prompt::system_prompt;
 use crate::runtime::{Runtime, RuntimeError, filled, takes_system_prompt};
+use crate::scope::in_scope;
 use crate::tree::wait_dead;
 use crate::wake::{FreshCause, Refusal, Request, ResumeCause, decided, use_marks_up};
 
@@ -370,8 +373,7 @@ impl Start<'_> {
         let text = ExitHook::new(self.identity.to_string(), self.host.places()).render()?;
         replace_file(&hook, text.as_bytes())?;
 
-        let (read_end, write_end) = io::pipe().map_err(|source| LaunchError::Pipe { source })?;
-        let pid = self.server.start(Some(write_end.into()))?;
+        let (pid, read_end) = self.start_server(warnings)?;
         let gone = || LaunchError::ServerGone { identity: self.identity.clone(), pid };
         let subject = Subject::new(self.identity.to_string(), Incarnation::of(pid)?.ok_or_else(gone)?);
         let arming = self.canary.begin_arming(&subject, Watch::Lifeline(read_end.into()));
@@ -412,6 +414,26 @@ impl Start<'_> {
             });
         }
         Ok(pid)
+    }
+
+    /// Starts an empty server, in a scope of its own where there is one; its pid, and the end of the pipe that
+    /// tells of its death.
+    fn start_server(&self, warnings: &mut Vec<Warning>) -> Result<(u32, PipeReader), LaunchError> {
+        let start = |scope: &[OsString]| {
+            let (read_end, write_end) = io::pipe().map_err(|source| LaunchError::Pipe { source })?;
+            Ok::<_, LaunchError>((self.server.start(Some(write_end.into()), scope)?, read_end))
+        };
+        if let Some(scope) = in_scope(self.host.settings(), self.identity, &unique_name()) {
+            match start(&scope) {
+                Err(LaunchError::Tmux(e @ (TmuxError::Failed { .. } | TmuxError::TimedOut { .. }))) => {
+                    let what = format!("{} has no scope of its own", self.identity);
+                    warnings
+                        .push(Warning::of(&what, &e).hint("to do without: iapeer launch PEER --no-scope"));
+                }
+                started => return started,
+            }
+        }
+        start(&[])
     }
 
     /// Takes on a server that lives on our socket and is not written down, as a launch that was cut off

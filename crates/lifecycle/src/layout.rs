@@ -106,6 +106,16 @@ impl Layout {
         self.root.join("state/rename.json")
     }
 
+    /// That a service was installed, and which.
+    pub fn service_record(&self) -> Utf8PathBuf {
+        self.root.join("state/service.json")
+    }
+
+    /// The lock of the supervisor, which it holds for as long as it runs.
+    pub fn supervisor_lock(&self) -> Utf8PathBuf {
+        self.root.join("state/supervisor.lock")
+    }
+
     /// Decisions.
     pub fn lifecycle_log(&self) -> Utf8PathBuf {
         self.root.join("logs/iapeer/lifecycle.log")
@@ -144,10 +154,15 @@ impl Layout {
     }
 }
 
-/// Tells folders apart in file names: FNV-1a, 64 bits (<http://www.isthe.com/chongo/tech/comp/fnv/>).
+/// Tells folders apart in file names.
 pub(crate) fn folder_key(folder: &Utf8Path) -> String {
-    let hash = folder.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    key_of(folder.as_str().as_bytes())
+}
+
+/// Tells bytes apart: FNV-1a, 64 bits (<http://www.isthe.com/chongo/tech/comp/fnv/>).
+pub(crate) fn key_of(bytes: &[u8]) -> String {
+    let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });
     format!("{hash:016x}")
 }

@@ -1,7 +1,7 @@
 //! What happens when to the peers of a host.
 //!
 //! **What it is.** The verbs behind the command line, as functions of a [`Host`]: [`birth`], [`launch`],
-//! [`stop`], [`rename`], [`remove`], [`verify`], [`supervise_once`], [`deaths`], [`why`],
+//! [`stop`], [`rename`], [`remove`], [`verify`], [`supervise_once`], [`deaths`], [`logs`](fn@logs), [`why`],
 //! [`doctor`](fn@doctor). Each says what it did in a typed answer;
 //! none prints.
 //!
@@ -43,6 +43,9 @@
 //!
 //! *A rename* is many writes that are one: a record of its steps stands from before the first to after the
 //! last. As long as it stands the registry is not changed, and [`finish_rename`] is the way forward.
+//!
+//! *The service manager* runs the supervisor by an entry that [`service`] writes, which tells by itself whether it
+//! is ours and as it was written. Each tmux server has a scope of its own where that outlives a logout.
 //!
 //! # Limitations
 //!
@@ -90,6 +93,7 @@ mod facts;
 mod observe;
 mod prompt;
 mod runtime;
+mod scope;
 mod transcripts;
 mod tree;
 mod wake;
@@ -112,10 +116,13 @@ mod sweep;
 mod undo;
 mod verify;
 
+pub mod service;
+
 mod attend;
 mod deaths;
 mod doctor;
 mod incident;
+mod logs;
 mod pane;
 mod pass;
 mod selftest;
@@ -138,6 +145,7 @@ pub use host::{FindError, Host, Peers, Warning};
 pub use incident::incidents;
 pub use launch::{How, LaunchError, Launched, identity_of, launch, launch_for};
 pub use layout::Layout;
+pub use logs::{LogLine, Logs, Origin, logs};
 pub use native_memory::{Change, NativeMemoryError, Switch, trust_folder, turn_native_memory};
 pub use observe::{Observed, SessionState, Status, identities, observe, observe_peer};
 pub use owed::{Owed, OwedError, owed};
@@ -152,7 +160,7 @@ pub use runtime::{Argument, Arguments, Class, Runtime, RuntimeError};
 pub use selftest::{
     Afterwards, Seen, SeenDeath, Selftest, SelftestError, Selftested, Tried, selftest, selftest_ways,
 };
-pub use settings::Settings;
+pub use settings::{Scopes, Settings};
 pub use stop::{StopError, Stopped, lift_stop, stop};
 pub use sweep::{Pace, Planned, SweepError, Swept, plan, retry, sweep};
 pub use transcripts::{Transcript, TranscriptError, newest_transcript};

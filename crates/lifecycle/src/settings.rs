@@ -7,6 +7,15 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
+/// Whether the server of a session is started in a scope of systemd of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scopes {
+    /// Where there is a user's instance of systemd.
+    WhereOffered,
+    /// Nowhere.
+    Off,
+}
+
 /// Everything that is not on the disk.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -20,6 +29,12 @@ pub struct Settings {
     pub current_folder: Option<Utf8PathBuf>,
     /// The folder of the settings of `codex`, where `CODEX_HOME` names one; else it is `~/.codex`.
     pub codex_home: Option<Utf8PathBuf>,
+    /// The folder of the user's settings, where `XDG_CONFIG_HOME` names one; else it is `~/.config`.
+    pub config_home: Option<Utf8PathBuf>,
+    /// The folder of what runs for the user, where `XDG_RUNTIME_DIR` names one.
+    pub runtime_dir: Option<Utf8PathBuf>,
+    /// Whether a session's server gets a scope of its own.
+    pub scopes: Scopes,
     /// The folders in which programs are looked for, as in `PATH`.
     pub path: OsString,
     /// The user's shell, for the `shell` runtime.
@@ -50,6 +65,9 @@ impl Settings {
             home: None,
             current_folder: None,
             codex_home: None,
+            config_home: None,
+            runtime_dir: None,
+            scopes: Scopes::WhereOffered,
             path: "/usr/bin:/bin".into(),
             shell: "/bin/sh".into(),
             programs: BTreeMap::new(),

@@ -19,7 +19,9 @@ use crate::incident::incidents;
 use crate::observe::{Status, observe};
 use crate::pane::last_lines;
 
+pub(crate) use explain::explain;
 use story::Story;
+pub(crate) use story::on_purpose;
 
 /// How sure an answer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -127,7 +129,7 @@ fn concerns(entry: &Entry, identity: &Identity) -> bool {
 }
 
 /// A line of a journal as a happening: the event and its fields, without what every line has.
-fn happening(entry: &Entry) -> Happening {
+pub(crate) fn happening(entry: &Entry) -> Happening {
     let fields = entry.fields().filter(|(key, value)| {
         let name_of_death = *key == "death" && value.contains('.');
         !matches!(*key, "ts" | "ev" | "identity" | "end") && !name_of_death && !value.is_empty()

@@ -52,7 +52,7 @@
 //!
 //! let tmux = Tmux::find(OsStr::new("/usr/local/bin:/usr/bin"))?;
 //! let server = tmux.server("/home/me/.iapeer/socks/tmux-iap-shell-bob.sock")?;
-//! server.start(None)?;
+//! server.start(None, &[])?;
 //! let session = server.session("shell-bob")?;
 //! let created = session.create(&SessionSpec::new("/home/me/bob", ["/bin/sh"]))?;
 //! let screen = session.capture(&session.pane()?, 0)?;

@@ -79,11 +79,14 @@ impl Server {
     /// The server, and nobody else, inherits `lifeline`, the write end of a pipe: end of file at the
     /// other end is its death. The caller's side of it is closed, also when this fails.
     ///
+    /// `wrapper` is a command, by its absolute path, that becomes the one that is put behind it: empty for
+    /// none.
+    ///
     /// # Errors
     ///
     /// [`TmuxError::AlreadyRunning`], or [`TmuxError::Unclear`] when that is not known; else those of
     /// every command.
-    pub fn start(&self, lifeline: Option<OwnedFd>) -> Result<u32, TmuxError> {
+    pub fn start(&self, lifeline: Option<OwnedFd>, wrapper: &[OsString]) -> Result<u32, TmuxError> {
         match probe(&self.socket) {
             Probe::Missing | Probe::Refused => {}
             Probe::Listening { pid } => {
@@ -97,10 +100,10 @@ impl Server {
             .command(["start-server"])
             .command(["set-option", "-s", "exit-empty", "off"])
             .command(["display-message", "-p", "#{pid}"]);
-        let mut argv = self.client_argv();
+        let mut argv = [wrapper, &self.client_argv()].concat();
         argv.extend(script.into_argv());
         let run = match lifeline {
-            None => Run::new(self.tmux.program()).args(argv.split_off(1)),
+            None => Run::new(argv.remove(0)).args(argv),
             Some(_) => Run::new("/bin/sh").args(["-c", AS_DESCRIPTOR_9, "sh"]).args(argv).stdin(lifeline),
         };
         // The server keeps the client's folder for as long as it lives, so it gets one that stays.

@@ -21,7 +21,7 @@ fn a_server_starts_empty_and_stays() {
     assert_eq!(probe(host.socket()), Probe::Listening { pid: host.pid() });
     assert_eq!(host.sessions(), Ok(Vec::new()));
     assert_eq!(fs::read_link(format!("/proc/{}/cwd", host.pid())).unwrap(), Path::new("/"));
-    let again = host.start(None);
+    let again = host.start(None, &[]);
     assert_eq!(again, Err(TmuxError::AlreadyRunning { socket: host.socket().to_owned(), pid: host.pid() }));
 }
 
@@ -58,7 +58,7 @@ fn only_the_server_holds_the_lifeline() {
     let mut host = Host::idle();
     let (mut reader, writer) = std::io::pipe().unwrap();
     let reader_path = fs::read_link(format!("/proc/self/fd/{}", reader.as_raw_fd())).unwrap();
-    let server_pid = host.start(Some(OwnedFd::from(writer))).unwrap();
+    let server_pid = host.start(Some(OwnedFd::from(writer)), &[]).unwrap();
     host.owns(server_pid);
 
     let session = host.session("shell-bob").unwrap();
@@ -93,7 +93,7 @@ fn only_the_server_holds_the_lifeline() {
 fn the_lifeline_ends_with_an_orderly_end_too_and_with_a_failed_start() {
     let mut host = Host::idle();
     let (mut reader, writer) = std::io::pipe().unwrap();
-    let pid = host.start(Some(OwnedFd::from(writer))).unwrap();
+    let pid = host.start(Some(OwnedFd::from(writer)), &[]).unwrap();
     host.owns(pid);
     host.kill().unwrap();
     assert_eq!(reader.read(&mut [0; 8]).unwrap(), 0);
@@ -101,7 +101,31 @@ fn the_lifeline_ends_with_an_orderly_end_too_and_with_a_failed_start() {
 
     let host = Host::running();
     let (mut reader, writer) = std::io::pipe().unwrap();
-    assert!(host.start(Some(OwnedFd::from(writer))).is_err());
+    assert!(host.start(Some(OwnedFd::from(writer)), &[]).is_err());
+    assert_eq!(reader.read(&mut [0; 8]).unwrap(), 0);
+}
+
+#[test]
+fn a_wrapper_stands_in_front_and_does_not_keep_the_lifeline() {
+    let mut host = Host::idle();
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let noted = host.path("noted");
+    let note = "printf '%s\\n' \"$@\" >\"$0\"; exec \"$@\"";
+    let wrapper = ["/bin/sh".into(), "-c".into(), note.into(), noted.clone().into_os_string()];
+    let pid = host.start(Some(OwnedFd::from(writer)), &wrapper).unwrap();
+    host.owns(pid);
+    let noted = fs::read_to_string(noted).unwrap();
+    assert_eq!(noted.lines().next(), host.tmux().program().to_str());
+    assert!(noted.lines().any(|word| word == "start-server"), "{noted}");
+    host.signal(Signal::KILL);
+    assert_eq!(reader.read(&mut [0; 8]).unwrap(), 0);
+
+    // One that does not become the command is a failure, and leaves nothing.
+    let host = Host::idle();
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let wrapper = ["/bin/sh".into(), "-c".into(), "echo no bus >&2; exit 1".into()];
+    let error = host.start(Some(OwnedFd::from(writer)), &wrapper).unwrap_err();
+    assert!(matches!(&error, TmuxError::Failed { reason, .. } if reason == "no bus"), "{error}");
     assert_eq!(reader.read(&mut [0; 8]).unwrap(), 0);
 }
 
@@ -172,5 +196,5 @@ fn a_full_queue_is_unknown_and_does_not_block() {
     assert_eq!(probe(&path), Probe::Listening { pid: std::process::id() });
     // The first one waits to be accepted, and there is room for one.
     assert!(matches!(probe(&path), Probe::Unknown { .. }));
-    assert!(matches!(tmux().server(&path).unwrap().start(None), Err(TmuxError::Unclear { .. })));
+    assert!(matches!(tmux().server(&path).unwrap().start(None, &[]), Err(TmuxError::Unclear { .. })));
 }

@@ -66,6 +66,9 @@ pub(crate) struct StartArgs {
     /// Every one that is stopped, whoever asked for it
     #[arg(long, conflicts_with_all = ["peer", "runtime"])]
     pub(crate) all: bool,
+    /// Do not start its tmux server in a scope of systemd of its own
+    #[arg(long)]
+    pub(crate) no_scope: bool,
     #[command(flatten)]
     pub(crate) output: Output,
 }

@@ -5,10 +5,13 @@ mod canary;
 mod deaths;
 mod doctor;
 mod fleet;
+mod follow;
+mod logs;
 mod memory;
 mod peers;
 mod rename;
 mod selftest;
+mod service;
 mod sessions;
 mod slot;
 mod verify;
@@ -23,7 +26,7 @@ use iapeer_lifecycle::{FactError, FindError, Host, Runtime, RuntimeError, StopEr
 use iapeer_registry::{Peer, Personality, RuntimeName};
 use iapeer_statefile::{BadEntry, CommitError, LockError, StateFault, WriteError};
 
-use crate::args::{BackupVerb, CanaryVerb, MemoryVerb, NativeVerb, SlotVerb, Verb};
+use crate::args::{BackupVerb, CanaryVerb, MemoryVerb, NativeVerb, ServiceVerb, SlotVerb, Verb};
 use crate::env;
 use crate::error::{CliError, Kind};
 use crate::out::{self, Stop};
@@ -83,6 +86,11 @@ fn dispatch(host: &Host, verb: Verb) -> Done {
         Verb::Doctor(args) => doctor::doctor_verb(host, &args),
         Verb::Preflight(output) => doctor::preflight(host, &output),
         Verb::Supervise(args) => sessions::supervise(host, &args),
+        Verb::Service { verb: ServiceVerb::Print(args) } => service::print(host, &args),
+        Verb::Service { verb: ServiceVerb::Install(args) } => service::install_verb(host, &args),
+        Verb::Service { verb: ServiceVerb::Uninstall(output) } => service::uninstall_verb(host, &output),
+        Verb::Service { verb: ServiceVerb::Status(output) } => service::status(host, &output),
+        Verb::Logs(args) => logs::logs_verb(host, &args),
         Verb::Deaths(args) => deaths::deaths_verb(host, &args),
         Verb::Why(args) => why::why_verb(host, &args),
         Verb::Canary { verb: CanaryVerb::List(output) } => canary::list(host, &output),

@@ -21,8 +21,8 @@ pub(super) fn settle(host: &Host, verb: &Verb) -> Result<(), CliError> {
         Verb::Rename(_) | Verb::Status(_) | Verb::Slot { .. } | Verb::Doctor(_) | Verb::Preflight(_) => {
             Ok(())
         }
-        // It has a root of its own.
-        Verb::Selftest(_) => Ok(()),
+        // One has a root of its own, and the other is not about peers.
+        Verb::Selftest(_) | Verb::Service { .. } => Ok(()),
         Verb::Init(_)
         | Verb::Create(_)
         | Verb::Remove(_)
@@ -56,6 +56,7 @@ pub(super) fn settle(host: &Host, verb: &Verb) -> Result<(), CliError> {
         Verb::List(_)
         | Verb::Show(_)
         | Verb::Deaths(_)
+        | Verb::Logs(_)
         | Verb::Why(_)
         | Verb::Canary { .. }
         | Verb::Verify(_)

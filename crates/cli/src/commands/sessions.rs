@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use iapeer_lifecycle::service::mend_missing;
 use iapeer_lifecycle::{
     AttendError, Degradation, Host, LaunchError, Observed, Refusal, Stopped, Survey, identities, identity_of,
     note_episodes, stop, supervise_once, survey,
@@ -60,6 +61,7 @@ pub(crate) fn supervise(host: &Host, args: &SuperviseArgs) -> Done {
         return Err(error.hint("one pass: iapeer supervise --once").into());
     }
     super::doctor::warn_before_supervising(host);
+    out::warnings(mend_missing(host).as_slice());
     let pass = supervise_once(host).map_err(|e| match &e {
         AttendError::Fact(e) => fact_error(e),
         _ => CliError::of(Kind::Failed, &e),

@@ -29,7 +29,8 @@ struct LaunchDoc<'a> {
 }
 
 pub(crate) fn launch_verb(host: &Host, args: LaunchArgs) -> Done {
-    let LaunchArgs { topic, session: SessionArgs { peer, runtime, output } } = args;
+    let LaunchArgs { topic, session: SessionArgs { peer, runtime, no_scope, output } } = args;
+    let host = &scoped(host, no_scope);
     let peer = one_peer(host, &peer)?;
     let request = topic.map_or(Request::Launch, Request::Topic);
     let launched = launch_for(host, &peer, runtime.as_ref(), &request).map_err(|e| launch_error(&e))?;
@@ -37,6 +38,7 @@ pub(crate) fn launch_verb(host: &Host, args: LaunchArgs) -> Done {
 }
 
 pub(crate) fn start(host: &Host, args: &StartArgs) -> Done {
+    let host = &scoped(host, args.no_scope);
     let Some(peer) = &args.peer else { return super::fleet::start_all(host, &args.output) };
     let peer = one_peer(host, peer)?;
     let identity = identity_of(&peer, args.runtime.as_ref()).map_err(|e| launch_error(&e))?;
@@ -50,6 +52,7 @@ pub(crate) fn start(host: &Host, args: &StartArgs) -> Done {
 }
 
 pub(crate) fn new(host: &Host, args: &SessionArgs) -> Done {
+    let host = &scoped(host, args.no_scope);
     let peer = one_peer(host, &args.peer)?;
     let launched = begin_anew(host, &peer, args.runtime.as_ref()).map_err(|e| match &e {
         AnewError::End(e) => stop_error(e),
@@ -57,6 +60,11 @@ pub(crate) fn new(host: &Host, args: &SessionArgs) -> Done {
         _ => CliError::of(Kind::Failed, &e),
     })?;
     tell_launched("new", &peer, launched, &args.output)
+}
+
+/// The host as the arguments want it.
+fn scoped(host: &Host, no_scope: bool) -> Host {
+    if no_scope { host.clone().without_scopes() } else { host.clone() }
 }
 
 /// `iapeer <runtime>`: the peer of this folder, begun anew if it is not live, and then gone to.

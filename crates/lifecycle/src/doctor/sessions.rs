@@ -11,7 +11,7 @@ use iapeer_tmux::{Probe, SOCKET_LIMIT, Tmux, TmuxError, probe};
 
 use super::finding::{count, or_ok};
 use super::sight::{Sight, names_in, quoted, set_aside};
-use super::{Finding, Grade, Mend};
+use super::{Finding, Mend};
 use crate::facts::{Facts, Session};
 use crate::observe::SessionState;
 
@@ -185,13 +185,6 @@ pub(super) fn canaries(sight: &Sight) -> Vec<Finding> {
         0 => "no server is there to be watched".to_owned(),
         n => format!("{} watched", count(n, "one server is", "servers are")),
     })
-}
-
-pub(super) fn service(_: &Sight) -> Vec<Finding> {
-    vec![Finding::new(
-        Grade::Skipped,
-        "iapeer installs no service yet; let cron or a timer of yours run `iapeer supervise --once`",
-    )]
 }
 
 /// The sessions that are written down and readable, and that they cannot be listed.

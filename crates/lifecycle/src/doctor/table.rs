@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::sight::Sight;
-use super::{Finding, folders, locks, logs, markers, peers, provider, sessions};
+use super::{Finding, folders, locks, logs, markers, peers, provider, service, sessions};
 
 /// What a check is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,7 +61,8 @@ pub(super) const CHECKS: &[Check] = &[
     on_demand("canaries", Group::Sessions, sessions::canaries),
     on_demand("markers", Group::Sessions, markers::markers),
     on_demand("locks", Group::Sessions, locks::locks),
-    on_demand("service", Group::Sessions, sessions::service),
+    on_demand("service", Group::Sessions, service::service),
+    on_demand("service-programs", Group::Sessions, service::programs),
     on_demand("logs", Group::History, logs::logs),
     on_demand("last-run", Group::History, logs::last_run),
 ];
@@ -97,7 +98,7 @@ mod tests {
         assert_eq!(
             ids.join(" "),
             "root folders permissions space undeclared leftovers clock registry profiles programs slot owed \
-             tmux sockets canaries markers locks service logs last-run"
+             tmux sockets canaries markers locks service service-programs logs last-run"
         );
         let boot: Vec<_> = CHECKS.iter().filter(|c| c.when == When::Always).map(|check| check.id).collect();
         assert_eq!(boot.join(" "), "root space clock registry tmux");

@@ -6,7 +6,7 @@ use super::Confidence;
 
 /// What a death was, in one sentence, and how sure that is. `killed_for_memory` is that the kernel's log says
 /// so of this very server.
-pub(super) fn explain(record: &DeathRecord, killed_for_memory: bool) -> (String, Confidence) {
+pub(crate) fn explain(record: &DeathRecord, killed_for_memory: bool) -> (String, Confidence) {
     use Confidence::{Certain, Likely, Unknown};
     let server = match &record.what {
         Death::Server(server) => server,

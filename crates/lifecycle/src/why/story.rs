@@ -92,7 +92,7 @@ impl<'a> Story<'a> {
 }
 
 /// A deliberate end in words.
-pub(super) fn on_purpose(ended: &Entry) -> String {
+pub(crate) fn on_purpose(ended: &Entry) -> String {
     let word = |key| ended.get(key).unwrap_or("somebody");
     format!("its tmux server was ended on purpose, by {} ({})", word("by"), word("reason"))
 }

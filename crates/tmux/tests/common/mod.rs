@@ -80,7 +80,7 @@ impl Host {
     }
 
     pub(crate) fn boot(&mut self) -> u32 {
-        let pid = self.server.start(None).unwrap();
+        let pid = self.server.start(None, &[]).unwrap();
         self.owns(pid);
         pid
     }
