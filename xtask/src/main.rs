@@ -13,6 +13,7 @@ mod bench;
 mod checks;
 mod demo;
 mod install;
+mod real_agents;
 mod repository;
 mod run;
 mod standalone;
@@ -37,6 +38,11 @@ const TASKS: &[Task] = &[
         "bench",
         "what commits, a provider's commands and doctor cost, beside what they are measured against",
         bench::bench,
+    ),
+    (
+        "real-agents",
+        "the real claude and codex, from npm and without an account: what iapeer knows of their screens",
+        real_agents::real_agents,
     ),
     ("demo", "a host with two peers in a temporary folder, from birth to removal [--keep]", demo::demo),
 ];

@@ -10,6 +10,10 @@ use iapeer_registry::{Intelligence, Personality, RuntimeName};
 
 use crate::time::{Duration, Since};
 
+mod runtime;
+
+pub(crate) use runtime::{RuntimeCheckArgs, RuntimeShowArgs, RuntimeVerb};
+
 /// The host-level core for a team of AI agents on one machine.
 #[derive(Debug, Parser)]
 #[command(name = "iapeer", version, disable_help_subcommand = true, max_term_width = 100)]
@@ -19,11 +23,9 @@ pub(crate) struct Cli {
 }
 
 /// The verbs of the contract that are not there yet, and what each will do.
-pub(crate) const PLANNED: [(&str, &str); 10] = [
+pub(crate) const PLANNED: [(&str, &str); 8] = [
     ("new", "begin a peer's session anew"),
     ("refresh", "begin anew at the next wake"),
-    ("interrupt", "interrupt what a session is doing"),
-    ("compact", "let a session compact its context"),
     ("service", "let the host's service manager run the supervisor"),
     ("logs", "show the logs of a peer as one timeline"),
     ("schema", "print the schema of a JSON document"),
@@ -67,6 +69,11 @@ pub(crate) enum Verb {
     AddRuntime(RuntimeArgs),
     /// Choose the runtime that is meant when none is named
     DefaultRuntime(RuntimeArgs),
+    /// Look at the definitions of runtimes
+    Runtime {
+        #[command(subcommand)]
+        verb: RuntimeVerb,
+    },
     /// Look at the backups of the state
     Backup {
         #[command(subcommand)]
@@ -82,6 +89,10 @@ pub(crate) enum Verb {
     Stop(StopArgs),
     /// Lift a stop, and start the session
     Start(SessionArgs),
+    /// Interrupt what a session is doing
+    Interrupt(SessionArgs),
+    /// Let a session compact its context
+    Compact(SessionArgs),
     /// Show what runs, what sleeps, and what is wrong
     Status(Output),
     /// Look for what is wrong on this host, and say what mends it

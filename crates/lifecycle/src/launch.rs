@@ -1,23 +1,25 @@
 //! How a session comes up.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use camino::Utf8PathBuf;
 use iapeer_canary::{
-    Armed, Canary, CanaryError, ExitHook, HostError, Incarnation, ProcessState, ScriptError, Subject, Watch,
-    observe,
+    Armed, Canary, CanaryError, ExitHook, ExitWord, HostError, Incarnation, ProcessState, ScriptError,
+    Subject, Watch, observe,
 };
 use iapeer_registry::{Identity, Peer, Personality, RuntimeName};
 use iapeer_statefile::{Line, LockError, Timestamp, WriteError, ensure_dir, replace_file};
 use iapeer_tmux::{NewSession, Probe, Server, SessionSpec, Tmux, TmuxError, probe};
 
 use crate::attend::{AttendError, arm_again, attend};
+use crate::bring_up::{BringUp, NotReady};
 use crate::decide::{FreshCause, Refusal, Wake, WakeFacts, wake};
 use crate::end::{Deed, EndError, GRACE, end};
 use crate::facts::{FactError, Facts, ProcessId, Session};
 use crate::host::{FindError, Host, Warning, now};
+use crate::launch_env::{LaunchEnv, LaunchEnvError};
 use crate::observe::SessionState;
-use crate::pane::last_lines;
 use crate::pass::sweep;
 use crate::runtime::{Class, Runtime, RuntimeError};
 use crate::tree::wait_dead;
@@ -104,16 +106,31 @@ pub enum LaunchError {
         /// Its pid.
         pid: u32,
     },
-    /// The program ended before we were done.
-    #[error("{program} ended at once")]
-    EndedAtOnce {
+    /// The program ended before it was ready for input. That is on record as any other end.
+    #[error("{program} ended before it was ready{}", end_words(*.status))]
+    Ended {
         /// Whose it was.
         identity: Identity,
         /// The program.
         program: Utf8PathBuf,
+        /// How it ended, where that is on record.
+        status: Option<ExitWord>,
         /// What its pane showed last.
         shown: Vec<String>,
     },
+    /// The session is up, and stays so, but its runtime is not ready for input.
+    #[error("{identity} is up, but not ready for input: {why}")]
+    NotReady {
+        /// Whose it is.
+        identity: Identity,
+        /// Why not.
+        why: Box<NotReady>,
+        /// What its pane showed last.
+        shown: Vec<String>,
+    },
+    /// What the user adds to its environment cannot be used.
+    #[error(transparent)]
+    Env(#[from] LaunchEnvError),
     /// tmux could not do it.
     #[error(transparent)]
     Tmux(#[from] TmuxError),
@@ -162,6 +179,15 @@ fn refusal_words(refusal: &Refusal, detail: &str) -> String {
     }
 }
 
+/// How a program ended, in words.
+fn end_words(status: Option<ExitWord>) -> String {
+    match status {
+        Some(ExitWord::Exited(code)) => format!(", with status {code}"),
+        Some(ExitWord::Signaled(signal)) => format!(", by signal {signal}"),
+        None => String::new(),
+    }
+}
+
 /// The identity of a peer in a runtime, or in its default one.
 ///
 /// # Errors
@@ -177,11 +203,11 @@ pub fn identity_of(peer: &Peer, runtime: Option<&RuntimeName>) -> Result<Identit
     }
 }
 
-/// Brings a session up, unless it is.
+/// Brings a session up, unless it is, and waits until its runtime is ready for input.
 ///
 /// # Errors
 ///
-/// [`LaunchError`]; nothing that was started on the way is left running, unless the error says so.
+/// [`LaunchError`]; nothing that was started on the way is left running, unless the error says that it is up.
 pub fn launch(host: &Host, peer: &Peer, runtime: Option<&RuntimeName>) -> Result<Launched, LaunchError> {
     let identity = identity_of(peer, runtime)?;
     let runtime = Runtime::find(identity.runtime(), host.layout())?;
@@ -226,13 +252,16 @@ pub fn launch(host: &Host, peer: &Peer, runtime: Option<&RuntimeName>) -> Result
             return Err(LaunchError::Refused { identity, refusal, detail });
         }
     };
+    warnings.extend(runtime.warning(host.layout()));
     let program = runtime.program(host.settings())?;
+    let env = LaunchEnv::of(host.layout(), &identity, &peer.cwd)?;
     let tmux = Tmux::find(&host.settings().path)?;
     let server = tmux.server(host.layout().socket(&identity).into_std_path_buf())?;
 
     let start = Start { host, canary: &canary, identity: &identity, peer, server: &server };
     let mut argv = vec![program.to_string()];
-    argv.extend(runtime.argv.fresh.iter().cloned());
+    argv.extend(runtime.argv.fresh(None));
+    argv.extend(env.start_args.iter().flatten().cloned());
     let mut looks_left = LOOKS;
     let server_pid = loop {
         looks_left -= 1;
@@ -246,13 +275,16 @@ pub fn launch(host: &Host, peer: &Peer, runtime: Option<&RuntimeName>) -> Result
                 }
             }
         }
-        match start.start(&program, argv.clone(), &mut warnings) {
+        match start.start(argv.clone(), &env.variables, &mut warnings) {
             Err(LaunchError::Tmux(TmuxError::AlreadyRunning { .. })) if looks_left > 0 => {}
             started => break started?,
         }
     };
     facts.clear_idle_reaped()?;
     log_wake(host, &identity, "fresh", &cause, &mut warnings);
+    let session = BringUp { host, canary: &canary, identity: &identity, server: &server, program: &program };
+    session.wait_ready(&runtime.start_up, &mut warnings)?;
+    session.give_prompt(peer, &mut warnings);
     up(server_pid, How::Started(cause), warnings)
 }
 
@@ -307,8 +339,8 @@ impl Start<'_> {
     /// Starts an empty server, arms its witness, and only then lets the program run in it.
     fn start(
         &self,
-        program: &Utf8PathBuf,
         argv: Vec<String>,
+        variables: &BTreeMap<String, String>,
         warnings: &mut Vec<Warning>,
     ) -> Result<u32, LaunchError> {
         let layout = self.host.layout();
@@ -327,41 +359,32 @@ impl Start<'_> {
         let gone = || LaunchError::ServerGone { identity: self.identity.clone(), pid };
         let subject = Subject::new(self.identity.to_string(), Incarnation::of(pid)?.ok_or_else(gone)?);
         let arming = self.canary.begin_arming(&subject, Watch::Lifeline(read_end.into()));
+        let mut env: Vec<_> =
+            variables.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
+        env.extend([
+            ("PEER_PERSONALITY".to_owned(), self.identity.personality().as_str().into()),
+            ("PEER_RUNTIME".to_owned(), self.identity.runtime().as_str().into()),
+            ("PEER_IDENTITY".to_owned(), self.identity.to_string().into()),
+        ]);
         let spec = SessionSpec {
-            env: vec![
-                ("PEER_PERSONALITY".to_owned(), self.identity.personality().as_str().into()),
-                ("PEER_RUNTIME".to_owned(), self.identity.runtime().as_str().into()),
-                ("PEER_IDENTITY".to_owned(), self.identity.to_string().into()),
-            ],
+            env,
             exit_hook: Some(hook.into_std_path_buf()),
-            pane_log: Some(pane_log.clone().into_std_path_buf()),
+            pane_log: Some(pane_log.into_std_path_buf()),
             ..SessionSpec::new(self.peer.cwd.as_std_path(), argv)
         };
         let made = self.write_down(&subject, None, now()).and_then(|()| {
             let created = self.server.session(&self.identity.to_string())?.create(&spec)?;
-            self.write_down(&subject, Some(&created), now())?;
-            Ok(created)
+            self.write_down(&subject, Some(&created), now())
         });
         let armed = arming.confirm();
-        let created = match made {
-            Ok(created) => created,
-            Err(error) => {
-                let deed = Deed { by: &self.host.settings().caller, reason: "launch-failed" };
-                end(self.host, self.canary, &subject, self.identity, None, deed, warnings)?;
-                Facts::of(layout, self.identity).clear_session()?;
-                return Err(error);
-            }
-        };
+        if let Err(error) = made {
+            let deed = Deed { by: &self.host.settings().caller, reason: "launch-failed" };
+            end(self.host, self.canary, &subject, self.identity, None, deed, warnings)?;
+            Facts::of(layout, self.identity).clear_session()?;
+            return Err(error);
+        }
         if let Armed::Failed(e) = armed {
             warnings.push(Warning::of("nobody watches the server", &e));
-        }
-        if Incarnation::of(created.pane_pid)?.is_none() {
-            let shown = last_lines(&pane_log, 2);
-            return Err(LaunchError::EndedAtOnce {
-                identity: self.identity.clone(),
-                program: program.clone(),
-                shown,
-            });
         }
         Ok(pid)
     }

@@ -31,6 +31,10 @@ pub struct Settings {
     pub log_keep: u32,
     /// The limit of one provider command.
     pub provision_timeout: Duration,
+    /// How long a session may take to show anything that is known of its runtime.
+    pub boot_deadline: Duration,
+    /// How long it may take from then to be ready for input.
+    pub ready_gate: Duration,
     /// What runs us, for people: it stands in locks and stop marks.
     pub caller: String,
 }
@@ -51,6 +55,8 @@ impl Settings {
             log_max_bytes: 5 << 20,
             log_keep: 5,
             provision_timeout: Duration::from_secs(120),
+            boot_deadline: Duration::from_secs(240),
+            ready_gate: Duration::from_secs(120),
             caller: "iapeer".to_owned(),
         }
     }

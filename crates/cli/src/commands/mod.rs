@@ -6,7 +6,9 @@ mod deaths;
 mod doctor;
 mod memory;
 mod peers;
+mod press;
 mod rename;
+mod runtime;
 mod selftest;
 mod sessions;
 mod slot;
@@ -17,11 +19,11 @@ use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use camino::Utf8Path;
-use iapeer_lifecycle::{FactError, FindError, Host, StopError, Switch, UndoError};
+use iapeer_lifecycle::{FactError, FindError, Gesture, Host, StopError, Switch, UndoError};
 use iapeer_registry::{Peer, Personality};
 use iapeer_statefile::{BadEntry, CommitError, LockError, StateFault, WriteError};
 
-use crate::args::{BackupVerb, CanaryVerb, MemoryVerb, NativeVerb, SlotVerb, Verb};
+use crate::args::{BackupVerb, CanaryVerb, MemoryVerb, NativeVerb, RuntimeVerb, SlotVerb, Verb};
 use crate::env;
 use crate::error::{CliError, Kind};
 use crate::out::{self, Stop};
@@ -58,6 +60,9 @@ fn dispatch(host: &Host, verb: Verb) -> Done {
         Verb::NativeMemory { verb: NativeVerb::Off(args) } => memory::native(host, &args, Switch::Off),
         Verb::AddRuntime(args) => peers::add_runtime(host, &args),
         Verb::DefaultRuntime(args) => peers::default_runtime(host, &args),
+        Verb::Runtime { verb: RuntimeVerb::List(output) } => runtime::list(host, &output),
+        Verb::Runtime { verb: RuntimeVerb::Show(args) } => runtime::show(host, &args),
+        Verb::Runtime { verb: RuntimeVerb::Check(args) } => runtime::check(&args),
         Verb::Remove(args) => peers::remove_verb(host, &args),
         Verb::Backup { verb: BackupVerb::List(output) } => backup::list(host, &output),
         Verb::Restore(args) => backup::restore_verb(host, &args),
@@ -65,6 +70,8 @@ fn dispatch(host: &Host, verb: Verb) -> Done {
         Verb::Attach(args) => sessions::attach(host, &args),
         Verb::Stop(args) => sessions::stop_verb(host, &args),
         Verb::Start(args) => sessions::start(host, &args),
+        Verb::Interrupt(args) => press::press_verb(host, Gesture::Interrupt, &args),
+        Verb::Compact(args) => press::press_verb(host, Gesture::Compact, &args),
         Verb::Status(output) => sessions::status(host, &output),
         Verb::Doctor(args) => doctor::doctor_verb(host, &args),
         Verb::Preflight(output) => doctor::preflight(host, &output),

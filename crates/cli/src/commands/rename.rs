@@ -21,8 +21,8 @@ pub(super) fn settle(host: &Host, verb: &Verb) -> Result<(), CliError> {
         Verb::Rename(_) | Verb::Status(_) | Verb::Slot { .. } | Verb::Doctor(_) | Verb::Preflight(_) => {
             Ok(())
         }
-        // It has a root of its own.
-        Verb::Selftest(_) => Ok(()),
+        // The one has a root of its own, the others are about no peer.
+        Verb::Selftest(_) | Verb::Runtime { .. } => Ok(()),
         Verb::Init(_)
         | Verb::Create(_)
         | Verb::Remove(_)
@@ -40,6 +40,8 @@ pub(super) fn settle(host: &Host, verb: &Verb) -> Result<(), CliError> {
         | Verb::Attach(_)
         | Verb::Stop(_)
         | Verb::Start(_)
+        | Verb::Interrupt(_)
+        | Verb::Compact(_)
         | Verb::Supervise(_) => {
             if let Err(error) = finish(host) {
                 let told: Vec<_> = std::iter::once(error.message).chain(error.causes).collect();

@@ -62,7 +62,7 @@ fn bring_up(host: &Host, verb: &str, peer: &Peer, args: &SessionArgs) -> Done {
 }
 
 /// How to name an identity after a verb: the runtime only where it is not the default.
-fn attach_words(peer: &Peer, identity: &Identity) -> String {
+pub(super) fn attach_words(peer: &Peer, identity: &Identity) -> String {
     match identity.runtime() {
         runtime if runtime == peer.facts.default_runtime() => identity.personality().to_string(),
         runtime => format!("{} {runtime}", identity.personality()),
@@ -306,11 +306,16 @@ pub(super) fn launch_error(error: &LaunchError) -> CliError {
             cli.hint(format!("iapeer init DIR --runtime {runtime}"))
         }
         LaunchError::Runtime(e) => runtime_hint(cli, e),
-        LaunchError::EndedAtOnce { identity, shown, .. } => {
-            let mut cli = cli;
-            cli.causes.extend(shown.iter().map(|line| format!("its pane showed: {line}")));
-            cli.hint(format!("iapeer why {}", identity.personality()))
+        LaunchError::Ended { identity, shown, .. } => {
+            pane_showed(cli, shown).hint(format!("iapeer why {}", identity.personality()))
         }
+        LaunchError::NotReady { identity, shown, .. } => {
+            let (peer, runtime) = (identity.personality(), identity.runtime());
+            pane_showed(cli, shown).hint(format!(
+                "look at it: iapeer attach {peer} {runtime}; or end it: iapeer stop {peer} {runtime}"
+            ))
+        }
+        LaunchError::Env(_) => cli.hint("mend that file; nothing was started"),
         LaunchError::Tmux(e) => tmux_error(e),
         LaunchError::Lock(e) => super::locked(e),
         LaunchError::Fact(e) | LaunchError::Attend(AttendError::Fact(e)) => fact_error(e),
@@ -319,6 +324,11 @@ pub(super) fn launch_error(error: &LaunchError) -> CliError {
         LaunchError::Peer(e) => super::find_error(e),
         _ => cli,
     }
+}
+
+fn pane_showed(mut error: CliError, shown: &[String]) -> CliError {
+    error.causes.extend(shown.iter().map(|line| format!("its pane showed: {}", line.trim())));
+    error
 }
 
 pub(super) fn tmux_error(error: &TmuxError) -> CliError {

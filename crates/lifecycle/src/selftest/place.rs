@@ -65,6 +65,8 @@ impl Place {
             log_max_bytes: of_the_user.log_max_bytes,
             log_keep: of_the_user.log_keep,
             provision_timeout: of_the_user.provision_timeout,
+            boot_deadline: of_the_user.boot_deadline,
+            ready_gate: of_the_user.ready_gate,
             caller: of_the_user.caller.clone(),
         }
     }
