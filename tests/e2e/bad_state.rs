@@ -196,5 +196,8 @@ fn a_journal_with_lines_that_nobody_can_read() {
     assert_eq!(host.json("deaths")["unreadable_lines"], 2);
     fs::remove_file(&log).unwrap();
     fs::create_dir(&log).unwrap();
-    host.fails("journal-unreadable", 4, &["deaths", "why alpha", "show alpha"]);
+    host.fails("journal-unreadable", 4, &["deaths", "why alpha"]);
+    let ran = host.ok("show alpha");
+    assert!(ran.stderr.contains("warning: its last death cannot be told: "), "{ran:?}");
+    assert!(ran.stdout.contains("shell (default): asleep"), "{ran:?}");
 }

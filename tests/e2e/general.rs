@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use crate::host::{Host, IAPEER, finish};
 
-const VERBS: [&str; 29] = [
+const VERBS: [&str; 33] = [
     "init",
     "create",
     "list",
@@ -35,6 +35,10 @@ const VERBS: [&str; 29] = [
     "service",
     "service install",
     "logs",
+    "interrupt",
+    "compact",
+    "runtime",
+    "runtime check",
 ];
 
 #[test]

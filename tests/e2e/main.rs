@@ -12,17 +12,20 @@
 )]
 #![cfg(target_os = "linux")]
 
+mod agent;
 mod fakes;
 mod host;
 mod machine;
 mod sight;
 mod terminal;
 
+mod bring_up;
 mod fleet;
 mod general;
 mod owed;
 mod peers;
 mod rename;
+mod runtime;
 mod sessions;
 mod verify;
 mod wake;

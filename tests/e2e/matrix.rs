@@ -21,7 +21,7 @@ const AT_A_TIME: usize = 4;
 /// The cells, in the columns of [`Damage::ALL`]: `M` mended, which is one event; `T` left as it is, and told
 /// by its path; a digit the largest exit code of the commands; `.` nothing is said, because nobody needs what
 /// stands in the file, or that it is there is all that counts. What is refused with 1 of an index with a bad
-/// entry is `show` of that peer; with 4 of `exits.log`, `show`; with 1 of a runtime, to add it.
+/// entry is `show` of that peer; with 1 of a runtime, to add it.
 #[rustfmt::skip]
 const ROWS: [(File, &str); 21] = [
     //                   absent, vanished, empty, blank, NULs, cut, encoding, root, value, twice, newer,
@@ -36,14 +36,14 @@ const ROWS: [(File, &str); 21] = [
     (File::IdleReaped,  ".................4."),
     (File::Deaths,      "..MMMMMM.M.MTTTTT4M"),
     (File::WakeLock,    ".................4."),
-    (File::Lease,       "............TTTTT4T"),
-    (File::Dead,        "............TTTTT4T"),
-    (File::Intent,      "............TTTTT4T"),
+    (File::Lease,       "............TTTTTTT"),
+    (File::Dead,        "............TTTTTTT"),
+    (File::Intent,      "............TTTTTTT"),
     (File::Owed,        "..TTTTTTTT.TTTTTTTT"),
     (File::Removed,     ".................4."),
     (File::Degraded,    ".............T...T."),
-    (File::Decisions,   ".................4."),
-    (File::Exits,       "............444444."),
+    (File::Decisions,   ".................T."),
+    (File::Exits,       "............TTTTTT."),
     (File::Generation,  ".................1."),
     (File::Piece,       "..................."),
     (File::Profile,     "TTTTTTTTTTTTTTTTTTT"),

@@ -13,6 +13,7 @@ mod bench;
 mod checks;
 mod demo;
 mod install;
+mod real_agents;
 mod repository;
 mod run;
 mod service;
@@ -43,6 +44,11 @@ const TASKS: &[Task] = &[
         "service-check",
         "what `iapeer service print` says, as systemd and a parser of property lists read it",
         service::check,
+    ),
+    (
+        "real-agents",
+        "the real claude and codex, from npm and without an account: what iapeer knows of their screens",
+        real_agents::real_agents,
     ),
     ("demo", "a host with two peers in a temporary folder, from birth to removal [--keep]", demo::demo),
 ];

@@ -15,6 +15,10 @@ pub(crate) use self::service::{LogsArgs, ServiceInstallArgs, ServicePrintArgs, S
 pub(crate) use self::sessions::{FolderArgs, LaunchArgs, RefreshArgs, StartArgs, StopArgs, UpArgs, Whose};
 use crate::time::{Duration, Since};
 
+mod runtime;
+
+pub(crate) use runtime::{RuntimeCheckArgs, RuntimeShowArgs, RuntimeVerb};
+
 /// The host-level core for a team of AI agents on one machine.
 #[derive(Debug, Parser)]
 #[command(name = "iapeer", version, disable_help_subcommand = true, max_term_width = 100)]
@@ -24,9 +28,7 @@ pub(crate) struct Cli {
 }
 
 /// The verbs of the contract that are not there yet, and what each will do.
-pub(crate) const PLANNED: [(&str, &str); 6] = [
-    ("interrupt", "interrupt what a session is doing"),
-    ("compact", "let a session compact its context"),
+pub(crate) const PLANNED: [(&str, &str); 4] = [
     ("schema", "print the schema of a JSON document"),
     ("completions", "print shell completions"),
     ("man", "print manual pages"),
@@ -68,6 +70,11 @@ pub(crate) enum Verb {
     AddRuntime(RuntimeArgs),
     /// Choose the runtime that is meant when none is named
     DefaultRuntime(RuntimeArgs),
+    /// Look at the definitions of runtimes
+    Runtime {
+        #[command(subcommand)]
+        verb: RuntimeVerb,
+    },
     /// Look at the backups of the state
     Backup {
         #[command(subcommand)]
@@ -90,6 +97,10 @@ pub(crate) enum Verb {
     New(SessionArgs),
     /// Begin a peer's session anew when it is woken next
     Refresh(RefreshArgs),
+    /// Interrupt what a session is doing
+    Interrupt(SessionArgs),
+    /// Let a session compact its context
+    Compact(SessionArgs),
     /// Start again what `down` has stopped
     Up(UpArgs),
     /// Stop every session that is live, until `up`

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -30,6 +31,8 @@ pub(crate) fn settings(verb: &str) -> Result<Settings, CliError> {
     let default = Settings::new(root);
     let window = env.number("IAPEER_CRASHLOOP_WINDOW_SECS", default.crash_loop_window.as_secs())?;
     let timeout = env.number("IAPEER_PROVISION_TIMEOUT_SECS", default.provision_timeout.as_secs())?;
+    let boot_deadline = env.seconds("IAPEER_BOOT_DEADLINE_SECS", default.boot_deadline)?;
+    let ready_gate = env.seconds("IAPEER_READY_GATE_SECS", default.ready_gate)?;
     Ok(Settings {
         sock_dir: env.path("IAPEER_SOCK_DIR")?.unwrap_or(default.sock_dir),
         root: default.root,
@@ -49,6 +52,8 @@ pub(crate) fn settings(verb: &str) -> Result<Settings, CliError> {
         provision_timeout: Duration::from_secs(timeout),
         crash_loop_max: env.number("IAPEER_CRASHLOOP_MAX", default.crash_loop_max)?,
         crash_loop_window: Duration::from_secs(window),
+        boot_deadline,
+        ready_gate,
         caller: format!("iapeer {verb}"),
     })
 }
@@ -115,6 +120,12 @@ impl Env {
                 CliError::usage(format!("{name} is not a whole number that makes sense here: {text:?}"))
             }),
         }
+    }
+
+    /// A limit, of at least one second: none would let nothing succeed.
+    fn seconds(&self, name: &str, default: Duration) -> Result<Duration, CliError> {
+        let default = NonZeroU64::new(default.as_secs()).unwrap_or(NonZeroU64::MIN);
+        Ok(Duration::from_secs(self.number(name, default)?.get()))
     }
 
     fn flag(&self, name: &str) -> Result<bool, CliError> {

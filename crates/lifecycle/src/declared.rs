@@ -49,6 +49,7 @@ pub const DECLARED: &[Declared] = &[
     theirs("memory-provider.json", "the slot of the memory provider"),
     theirs("peers/**", "folders of peers"),
     theirs("runtimes/<runtime>/runtime.json", "what a runtime is"),
+    theirs("runtimes/<runtime>/launch.env", "what sessions of a runtime get in their environment"),
     theirs("<file>.md", "a part of every system prompt"),
     theirs("fragments/<file>.md", "a part of every system prompt"),
     Declared {

@@ -1,30 +1,32 @@
 //! How a session comes up.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, PipeReader};
 
-use camino::Utf8PathBuf;
-use iapeer_canary::{
-    Armed, Canary, CanaryError, ExitHook, HostError, Incarnation, ProcessState, ScriptError, Subject, Watch,
-    observe,
-};
+use iapeer_canary::{Armed, Canary, ExitHook, HostError, Incarnation, ProcessState, Subject, Watch, observe};
 use iapeer_provision_exec::unique_name;
-use iapeer_registry::{Identity, Peer, Personality, RuntimeName};
-use iapeer_statefile::{Line, Lock, LockError, Timestamp, WriteError, ensure_dir, replace_file};
+use iapeer_registry::{Identity, Peer, RuntimeName};
+use iapeer_statefile::{Line, Lock, Timestamp, ensure_dir, replace_file};
 use iapeer_tmux::{NewSession, Probe, Server, SessionSpec, Tmux, TmuxError, probe};
 
-use crate::attend::{AttendError, arm_again, attend};
-use crate::end::{Deed, EndError, GRACE, end};
-use crate::facts::{FactError, Facts, ProcessId, Session};
-use crate::host::{FindError, Host, Warning, now};
+use crate::attend::{arm_again, attend};
+use crate::bring_up::BringUp;
+use crate::end::{Deed, GRACE, end};
+use crate::facts::{Facts, ProcessId, Session};
+use crate::host::{Host, Warning, now};
+use crate::launch_env::LaunchEnv;
 use crate::observe::SessionState;
-use crate::pane::last_lines;
 use crate::pass::sweep;
 use crate::prompt::system_prompt;
-use crate::runtime::{Runtime, RuntimeError, filled, takes_system_prompt};
+use crate::runtime::Runtime;
 use crate::scope::in_scope;
 use crate::tree::wait_dead;
-use crate::wake::{FreshCause, Refusal, Request, ResumeCause, decided, use_marks_up};
+use crate::wake::{FreshCause, Request, ResumeCause, decided, use_marks_up};
+
+mod error;
+
+pub use error::LaunchError;
 
 /// How often a launch looks at its socket: one that was cut off right before it may have a server on the
 /// way, which is then found where there was none.
@@ -56,123 +58,6 @@ pub enum How {
     Adopted,
 }
 
-/// Why a session did not come up.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LaunchError {
-    /// The peer does not have this runtime.
-    #[error("{personality} has no runtime {runtime}; it has {}", list(.has))]
-    NotItsRuntime {
-        /// The peer.
-        personality: Personality,
-        /// The runtime.
-        runtime: RuntimeName,
-        /// Those it has.
-        has: Vec<RuntimeName>,
-    },
-    /// It is no peer any more.
-    #[error(transparent)]
-    Peer(#[from] FindError),
-    /// The runtime cannot be used.
-    #[error(transparent)]
-    Runtime(#[from] RuntimeError),
-    /// A guard says no.
-    #[error("{identity} is not started: {}", refusal_words(.refusal, .detail))]
-    Refused {
-        /// Who.
-        identity: Identity,
-        /// Which guard.
-        refusal: Refusal,
-        /// Who stopped it, how often it died, or which folder is missing.
-        detail: String,
-    },
-    /// Whether it is up could not be told, so nothing was done.
-    #[error("whether {identity} is live cannot be told: {reason}")]
-    Unknown {
-        /// Who.
-        identity: Identity,
-        /// Why not.
-        reason: String,
-    },
-    /// Somebody else's server is on its socket.
-    #[error("a server that is not ours listens on {socket} (pid {pid})")]
-    Foreign {
-        /// The socket.
-        socket: Utf8PathBuf,
-        /// The server.
-        pid: u32,
-    },
-    /// The server was gone before anything ran in it.
-    #[error("the tmux server of {identity} (pid {pid}) was gone as soon as it was started")]
-    ServerGone {
-        /// Whose it was.
-        identity: Identity,
-        /// Its pid.
-        pid: u32,
-    },
-    /// The program ended before we were done.
-    #[error("{program} ended at once")]
-    EndedAtOnce {
-        /// Whose it was.
-        identity: Identity,
-        /// The program.
-        program: Utf8PathBuf,
-        /// What its pane showed last.
-        shown: Vec<String>,
-    },
-    /// tmux could not do it.
-    #[error(transparent)]
-    Tmux(#[from] TmuxError),
-    /// The witnesses cannot be asked.
-    #[error(transparent)]
-    Canary(#[from] CanaryError),
-    /// The exit hook cannot be made.
-    #[error(transparent)]
-    Script(#[from] ScriptError),
-    /// The machine does not tell about its processes.
-    #[error(transparent)]
-    Machine(#[from] HostError),
-    /// The pipe that tells of the server's death could not be made.
-    #[error("cannot make a pipe")]
-    Pipe {
-        /// Why not.
-        #[source]
-        source: io::Error,
-    },
-    /// A fact cannot be used.
-    #[error(transparent)]
-    Fact(#[from] FactError),
-    /// Something could not be written.
-    #[error(transparent)]
-    Write(#[from] WriteError),
-    /// Somebody else is at it.
-    #[error(transparent)]
-    Lock(#[from] LockError),
-    /// The last session could not be looked after.
-    #[error(transparent)]
-    Attend(#[from] AttendError),
-    /// What was started could not be ended again.
-    #[error(transparent)]
-    End(#[from] EndError),
-}
-
-fn list(runtimes: &[RuntimeName]) -> String {
-    runtimes.iter().map(RuntimeName::as_str).collect::<Vec<_>>().join(", ")
-}
-
-fn refusal_words(refusal: &Refusal, detail: &str) -> String {
-    match refusal {
-        Refusal::Stopped => format!("it was stopped ({detail})"),
-        Refusal::HeldByService => "the host's service manager holds its runtime".to_owned(),
-        Refusal::CrashLoop => format!("it died too often ({detail})"),
-        Refusal::FolderMissing => format!("its folder {detail} is not there"),
-        Refusal::NothingToResume => "there is nothing to go on with".to_owned(),
-        Refusal::RuntimeCannotResume => {
-            "its runtime does not say how to go on where the last session ended".to_owned()
-        }
-    }
-}
-
 /// The identity of a peer in a runtime, or in its default one.
 ///
 /// # Errors
@@ -188,7 +73,8 @@ pub fn identity_of(peer: &Peer, runtime: Option<&RuntimeName>) -> Result<Identit
     }
 }
 
-/// Brings a session up, unless it is, for somebody who names no topic.
+/// Brings a session up, unless it is, and waits until its runtime is ready for input, for somebody who names
+/// no topic.
 ///
 /// # Errors
 ///
@@ -197,11 +83,12 @@ pub fn launch(host: &Host, peer: &Peer, runtime: Option<&RuntimeName>) -> Result
     launch_for(host, peer, runtime, &Request::Launch)
 }
 
-/// Brings a session up, unless it is; who wants it decides whether it begins anew or goes on.
+/// Brings a session up, unless it is, and waits until its runtime is ready for input; who wants it decides
+/// whether it begins anew or goes on.
 ///
 /// # Errors
 ///
-/// [`LaunchError`]; nothing that was started on the way is left running, unless the error says so.
+/// [`LaunchError`]; nothing that was started on the way is left running, unless the error says that it is up.
 pub fn launch_for(
     host: &Host,
     peer: &Peer,
@@ -245,15 +132,13 @@ pub(crate) fn launch_locked(
     }
 
     let how = decided(host, runtime, &identity, peer, request, &mut warnings)?;
+    warnings.extend(runtime.warning(host.layout()));
     let program = runtime.program(host.settings())?;
+    let env = LaunchEnv::of(host.layout(), &identity, &peer.cwd)?;
     let tmux = Tmux::find(&host.settings().path)?;
     let server = tmux.server(host.layout().socket(&identity).into_std_path_buf())?;
 
     let start = Start { host, canary: &canary, identity: &identity, peer, server: &server };
-    let arguments = match (how, &runtime.argv.resume) {
-        (How::Resumed(_), Some(resume)) => resume,
-        _ => &runtime.argv.fresh,
-    };
     let mut looks_left = LOOKS;
     let server_pid = loop {
         looks_left -= 1;
@@ -267,14 +152,19 @@ pub(crate) fn launch_locked(
                 }
             }
         }
-        let prompt = match takes_system_prompt(arguments) {
+        let prompt = match runtime.argv.takes_system_prompt() {
             true => system_prompt(host, &identity, peer, &mut warnings),
             false => None,
         };
         let prompt = facts.set_system_prompt(prompt.as_deref())?;
+        let arguments = match how {
+            How::Resumed(_) => runtime.argv.resume(prompt.as_deref()),
+            _ => None,
+        };
         let mut argv = vec![program.to_string()];
-        argv.extend(filled(arguments, prompt.as_deref()));
-        match start.start(&program, argv, &mut warnings) {
+        argv.extend(arguments.unwrap_or_else(|| runtime.argv.fresh(prompt.as_deref())));
+        argv.extend(env.start_args.iter().flatten().cloned());
+        match start.start(argv, &env.variables, &mut warnings) {
             Err(LaunchError::Tmux(TmuxError::AlreadyRunning { .. })) if looks_left > 0 => {}
             started => break started?,
         }
@@ -284,7 +174,14 @@ pub(crate) fn launch_locked(
         How::Started(cause) => log_wake(host, &identity, "fresh", &cause, &mut warnings),
         How::AlreadyLive | How::Adopted => {}
     }
-    up(server_pid, how, warnings)
+    // It is up, whether or not it will be ready.
+    use_marks_up(&facts, request, how)?;
+    let session = BringUp { host, canary: &canary, identity: &identity, server: &server, program: &program };
+    session.wait_ready(&runtime.start_up, &mut warnings)?;
+    if matches!(how, How::Started(_)) {
+        session.give_prompt(peer, &mut warnings);
+    }
+    Ok(Launched { identity, server_pid, how, warnings })
 }
 
 /// Brings on record what the last session left open, which comes before anything else: its death must not be
@@ -358,8 +255,8 @@ impl Start<'_> {
     /// Starts an empty server, arms its witness, and only then lets the program run in it.
     fn start(
         &self,
-        program: &Utf8PathBuf,
         argv: Vec<String>,
+        variables: &BTreeMap<String, String>,
         warnings: &mut Vec<Warning>,
     ) -> Result<u32, LaunchError> {
         let layout = self.host.layout();
@@ -377,41 +274,32 @@ impl Start<'_> {
         let gone = || LaunchError::ServerGone { identity: self.identity.clone(), pid };
         let subject = Subject::new(self.identity.to_string(), Incarnation::of(pid)?.ok_or_else(gone)?);
         let arming = self.canary.begin_arming(&subject, Watch::Lifeline(read_end.into()));
+        let mut env: Vec<_> =
+            variables.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
+        env.extend([
+            ("PEER_PERSONALITY".to_owned(), self.identity.personality().as_str().into()),
+            ("PEER_RUNTIME".to_owned(), self.identity.runtime().as_str().into()),
+            ("PEER_IDENTITY".to_owned(), self.identity.to_string().into()),
+        ]);
         let spec = SessionSpec {
-            env: vec![
-                ("PEER_PERSONALITY".to_owned(), self.identity.personality().as_str().into()),
-                ("PEER_RUNTIME".to_owned(), self.identity.runtime().as_str().into()),
-                ("PEER_IDENTITY".to_owned(), self.identity.to_string().into()),
-            ],
+            env,
             exit_hook: Some(hook.into_std_path_buf()),
-            pane_log: Some(pane_log.clone().into_std_path_buf()),
+            pane_log: Some(pane_log.into_std_path_buf()),
             ..SessionSpec::new(self.peer.cwd.as_std_path(), argv)
         };
         let made = self.write_down(&subject, None, now()).and_then(|()| {
             let created = self.server.session(&self.identity.to_string())?.create(&spec)?;
-            self.write_down(&subject, Some(&created), now())?;
-            Ok(created)
+            self.write_down(&subject, Some(&created), now())
         });
         let armed = arming.confirm();
-        let created = match made {
-            Ok(created) => created,
-            Err(error) => {
-                let deed = Deed { by: &self.host.settings().caller, reason: "launch-failed" };
-                end(self.host, self.canary, &subject, self.identity, None, deed, warnings)?;
-                Facts::of(layout, self.identity).clear_session()?;
-                return Err(error);
-            }
-        };
+        if let Err(error) = made {
+            let deed = Deed { by: &self.host.settings().caller, reason: "launch-failed" };
+            end(self.host, self.canary, &subject, self.identity, None, deed, warnings)?;
+            Facts::of(layout, self.identity).clear_session()?;
+            return Err(error);
+        }
         if let Armed::Failed(e) = armed {
             warnings.push(Warning::of("nobody watches the server", &e));
-        }
-        if Incarnation::of(created.pane_pid)?.is_none() {
-            let shown = last_lines(&pane_log, 2);
-            return Err(LaunchError::EndedAtOnce {
-                identity: self.identity.clone(),
-                program: program.clone(),
-                shown,
-            });
         }
         Ok(pid)
     }

@@ -46,6 +46,11 @@ impl Layout {
         self.runtimes().join(runtime.as_str()).join("runtime.json")
     }
 
+    /// What a user adds to the environment of every session of a runtime.
+    pub fn runtime_launch_env(&self, runtime: &RuntimeName) -> Utf8PathBuf {
+        self.runtimes().join(runtime.as_str()).join("launch.env")
+    }
+
     /// The socket of an identity's server.
     pub fn socket(&self, identity: &Identity) -> Utf8PathBuf {
         self.sock_dir.join(format!("tmux-iap-{identity}.sock"))

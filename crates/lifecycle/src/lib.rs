@@ -38,6 +38,10 @@
 //! ([`Host::peers`]), from its generations and from the profiles, and told as an aside ([`Host::asides`]).
 //! What is wrong and stays so is found by [`survey`], and is one event per episode ([`note_episodes`]).
 //!
+//! *A wake is done when its runtime is ready for input*: the screen is looked at, and what a definition
+//! ([`Runtime`]) knows to be a dialog is answered with one key for each look. What is done about a screen is
+//! decided by a pure function (`bring_up/screen.rs`).
+//!
 //! *The promise about deaths can be tried* where it has to hold: [`selftest`](fn@selftest) ends sessions of its
 //! own in a temporary root, in many ways, and holds what is on record against what was promised.
 //!
@@ -49,7 +53,7 @@
 //!
 //! # Limitations
 //!
-//! Idle sleep, ready markers and start-up dialogs, and the supervisor's loop are not there yet. What [`PluginSweep`] expects of `claude` and
+//! Idle sleep and the supervisor's loop are not there yet. What [`PluginSweep`] expects of `claude` and
 //! `codex` is from their documentation and was tried on imitations only. A process that left both the tree
 //! and the terminal session of its agent is not found when the session ends. The code for macOS has never
 //! been run.
@@ -100,14 +104,18 @@ mod wake;
 
 mod anew;
 mod birth;
+mod bring_up;
 mod change;
 mod end;
 mod fleet;
+mod input;
 mod launch;
+mod launch_env;
 mod native_memory;
 mod notice;
 mod owed;
 mod plugin;
+mod press;
 mod provision;
 mod remove;
 mod rename;
@@ -132,6 +140,7 @@ mod witness;
 pub use anew::{AnewError, RefreshError, Refreshed, begin_anew, refresh};
 pub use attend::{AttendError, Attended};
 pub use birth::{Birth, BirthError, Born, Wish, birth};
+pub use bring_up::NotReady;
 pub use change::{ChangeError, set_default_runtime};
 pub use deaths::{CAUSES, cause_word, deaths, forensics};
 pub use decide::Death;
@@ -144,6 +153,7 @@ pub use fleet::{Fleet, Mustered, Paced, muster, one_by_one, raise};
 pub use host::{FindError, Host, Peers, Warning};
 pub use incident::incidents;
 pub use launch::{How, LaunchError, Launched, identity_of, launch, launch_for};
+pub use launch_env::LaunchEnvError;
 pub use layout::Layout;
 pub use logs::{LogLine, Logs, Origin, logs};
 pub use native_memory::{Change, NativeMemoryError, Switch, trust_folder, turn_native_memory};
@@ -151,12 +161,16 @@ pub use observe::{Observed, SessionState, Status, identities, observe, observe_p
 pub use owed::{Owed, OwedError, owed};
 pub use pass::{Pass, record_what_is_owed, supervise_once};
 pub use plugin::PluginSweep;
+pub use press::{Gesture, PressError, press};
 pub use provision::{Occasion, Provisioned};
 pub use recovery::{MendIndexError, mend_index};
 pub use remove::{IfLive, RemoveError, Removed, remove};
 pub use rename::{RenameError, Renamed, StepError, Unfinished, finish_rename, rename, unfinished_rename};
 pub use restore::{Kept, RestoreError, Restored, kept, restore};
-pub use runtime::{Argument, Arguments, Class, Runtime, RuntimeError};
+pub use runtime::{
+    Answer, Arguments, Class, DefinitionCheck, DefinitionFault, Dialog, Key, Runtime, RuntimeError, Source,
+    StartUp, Typed, check_definition,
+};
 pub use selftest::{
     Afterwards, Seen, SeenDeath, Selftest, SelftestError, Selftested, Tried, selftest, selftest_ways,
 };

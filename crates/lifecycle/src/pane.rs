@@ -15,7 +15,11 @@ const TAIL: u64 = 64 << 10;
 /// not there or cannot be read: what a pane showed is never more than a help.
 pub(crate) fn last_lines(pane_log: &Utf8Path, count: usize) -> Vec<String> {
     let bytes = tail(pane_log).unwrap_or_default();
-    let text = plain(&String::from_utf8_lossy(&bytes));
+    last_of(&plain(&String::from_utf8_lossy(&bytes)), count)
+}
+
+/// The last `count` lines with text of what a pane showed.
+pub(crate) fn last_of(text: &str, count: usize) -> Vec<String> {
     let lines = text.lines().map(shown).filter(|line| !line.trim().is_empty());
     let lines: Vec<_> = lines.map(|line| line.trim_end().to_owned()).collect();
     lines[lines.len().saturating_sub(count)..].to_vec()
@@ -45,7 +49,7 @@ fn plain(text: &str) -> String {
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
         match c {
-            '\u{1b}' => skip_sequence(&mut chars),
+            '\u{1b}' => plain.extend(skip_sequence(&mut chars)),
             '\t' => plain.push(' '),
             c if c.is_control() && !matches!(c, '\n' | '\r') => {}
             c => plain.push(c),
@@ -55,13 +59,20 @@ fn plain(text: &str) -> String {
 }
 
 /// Skips what follows an escape character and belongs to it (ECMA-48). The end of a line never does: what is
-/// cut off must not hide the next line.
-fn skip_sequence(chars: &mut Peekable<Chars<'_>>) {
+/// cut off must not hide the next line. Programs that draw their screen move over blanks instead of printing
+/// them: what the sequence stands for in a text, if anything.
+fn skip_sequence(chars: &mut Peekable<Chars<'_>>) -> Option<char> {
     match chars.next_if(|c| !c.is_control()) {
         // A control sequence: parameters and intermediates, then a final character.
         Some('[') => {
-            while chars.next_if(|c| ('\u{20}'..='\u{3f}').contains(c)).is_some() {}
-            chars.next_if(|c| ('\u{40}'..='\u{7e}').contains(c));
+            let parameter = || chars.next_if(|c| ('\u{20}'..='\u{3f}').contains(c));
+            let parameters: String = std::iter::from_fn(parameter).collect();
+            match (chars.next_if(|c| ('\u{40}'..='\u{7e}').contains(c))?, parameters.as_str()) {
+                // To the first column, and to any other one or some further.
+                ('G', "" | "0" | "1") => return Some('\r'),
+                ('G' | 'C', _) => return Some(' '),
+                _ => {}
+            }
         }
         // A string, up to a bell or to the escape sequence that ends it.
         Some(']' | 'P' | 'X' | '^' | '_') => {
@@ -74,6 +85,7 @@ fn skip_sequence(chars: &mut Peekable<Chars<'_>>) {
         }
         _ => {}
     }
+    None
 }
 
 #[cfg(test)]
@@ -95,6 +107,8 @@ mod tests {
             ("\u{1b}Pq#0\u{1b}\\x", "x"),
             ("\u{1b}(Ba\u{1b}=b\u{1b}7c", "abc"),
             ("bell\u{7} back\u{8}\u{9b}", "bell back"),
+            ("a\u{1b}[Cb\u{1b}[3Cc\u{1b}[3Dd\u{1b}[40Ge", "a b cd e"),
+            ("a\u{1b}[1Gb\u{1b}[Gc", "a\rb\rc"),
             ("a\tb", "a b"),
             ("cut \u{1b}[1;3", "cut "),
             ("cut \u{1b}", "cut "),

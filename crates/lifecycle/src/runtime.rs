@@ -4,10 +4,16 @@ use std::os::unix::fs::PermissionsExt;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use iapeer_registry::RuntimeName;
-use iapeer_statefile::{ReadError, read_file};
-use serde::Deserialize;
+use iapeer_statefile::{ReadError, list_folder, read_file, with_causes};
 
-use crate::{Layout, Settings};
+use crate::{Layout, Settings, Warning};
+
+mod definition;
+#[cfg(test)]
+mod tests;
+
+pub use definition::{Answer, Arguments, Class, DefinitionFault, Dialog, Key, StartUp, Typed};
+use definition::{Definition, unknown_keys};
 
 /// No definition is larger than this, in bytes.
 const LIMIT: u64 = 256 << 10;
@@ -24,64 +30,49 @@ const BUILT_IN: [(&str, &str); 5] = [
 /// The word in a definition that means the user's shell.
 const USER_SHELL: &str = "$SHELL";
 
-/// How a runtime's sessions come to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Class {
-    /// Started on demand, in a tmux server of its own.
-    Agent,
-    /// Held by the host's service manager, and only observed here.
-    Router,
-}
-
-/// The word in an argument that stands for the file of the system prompt.
-const SYSTEM_PROMPT_FILE: &str = "{system_prompt_file}";
-
-/// The arguments of a runtime's program.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-pub struct Arguments {
-    /// For a session that begins anew.
-    pub fresh: Vec<Argument>,
-    /// For one that goes on where the last one ended; absent when the program cannot.
-    #[serde(default)]
-    pub resume: Option<Vec<Argument>>,
-}
-
-/// One argument, or a group of them that stand or fall together: one that holds a placeholder without a value
-/// drops out as a whole.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(untagged, expecting = "an argument is a text, or a list of texts")]
-pub enum Argument {
-    /// One.
-    Word(String),
-    /// Several.
-    Group(Vec<String>),
-}
-
 /// A runtime.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Runtime {
     /// Its name.
     pub name: RuntimeName,
+    /// Where its definition is from.
+    pub source: Source,
+    /// The definition, as it is written.
+    pub text: String,
+    /// Why the user's file for what is built in is passed over, if it is.
+    pub passed_over: Option<String>,
     /// How its sessions come to be.
     pub class: Class,
     /// The program of an agent runtime: a name to look for, an absolute path, or `$SHELL`.
     program: String,
     /// The program's arguments.
     pub argv: Arguments,
-    /// Where its transcripts are, as a pattern; absent when nobody says.
+    /// What it shows while it starts, and when it is ready.
+    pub start_up: StartUp,
+    /// A pattern for the files of its transcripts, with `{home}`, `{codex_home}` and `{cwd_slug}`.
     pub transcripts: Option<String>,
+    /// The keys that interrupt what it is doing; none when nothing does.
+    pub interrupt: Vec<Key>,
+    /// What lets it compact its context; none when it has none.
+    pub compact: Option<Typed>,
 }
 
-#[derive(Deserialize)]
-struct Definition {
-    class: Class,
-    #[serde(default)]
-    program: Option<String>,
-    #[serde(default)]
-    argv: Arguments,
-    #[serde(default)]
-    transcripts: Option<String>,
+/// Where a definition is from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// It is built in.
+    BuiltIn,
+    /// This file of the user.
+    File(Utf8PathBuf),
+}
+
+/// What became of a definition that was checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DefinitionCheck {
+    /// What makes it unusable.
+    pub fault: Option<DefinitionFault>,
+    /// Keys in it that mean nothing.
+    pub warnings: Vec<DefinitionFault>,
 }
 
 /// Why a runtime cannot be used.
@@ -126,29 +117,74 @@ pub enum RuntimeError {
 }
 
 impl Runtime {
-    /// The runtime of this name: what the user's file says, else what is built in.
+    /// The runtime of this name: what the user's file says, else what is built in. That also stays when the
+    /// file cannot be used, which [`Runtime::passed_over`] tells.
     ///
     /// # Errors
     ///
     /// [`RuntimeError`] when nobody declares it, or its file is no definition.
     pub fn find(name: &RuntimeName, layout: &Layout) -> Result<Runtime, RuntimeError> {
         let file = layout.runtime_file(name);
-        let text = match read_file(&file, LIMIT)? {
-            Some(bytes) => bytes,
-            None => match BUILT_IN.iter().find(|(built_in, _)| *built_in == name.as_str()) {
-                Some((_, text)) => text.as_bytes().to_vec(),
-                None => return Err(RuntimeError::NotDeclared { runtime: name.clone(), file }),
-            },
-        };
-        let bad = |reason: String| RuntimeError::BadDefinition { file: file.clone(), reason };
-        let definition: Definition = serde_json::from_slice(&text).map_err(|e| bad(e.to_string()))?;
-        let program = match (definition.class, &definition.program) {
-            (_, Some(program)) if !program.is_empty() => program.clone(),
-            (Class::Router, _) => String::new(),
-            (Class::Agent, _) => return Err(bad("an agent runtime needs a `program`".to_owned())),
-        };
-        let Definition { class, argv, transcripts, .. } = definition;
-        Ok(Runtime { name: name.clone(), class, program, argv, transcripts })
+        match (Runtime::in_file(name, &file), Runtime::built_in(name)) {
+            (Ok(Some(runtime)), _) | (Ok(None), Some(runtime)) => Ok(runtime),
+            (Ok(None), None) => Err(RuntimeError::NotDeclared { runtime: name.clone(), file }),
+            (Err(e), Some(runtime)) => Ok(Runtime { passed_over: Some(with_causes(&e)), ..runtime }),
+            (Err(e), None) => Err(e),
+        }
+    }
+
+    /// Every name that is built in, or has a folder among the users' definitions.
+    ///
+    /// # Errors
+    ///
+    /// [`RuntimeError::Unreadable`] when that folder cannot be listed.
+    pub fn names(layout: &Layout) -> Result<Vec<RuntimeName>, RuntimeError> {
+        let mut names: Vec<RuntimeName> = BUILT_IN.iter().filter_map(|(name, _)| name.parse().ok()).collect();
+        let folders = list_folder(&layout.runtimes())?;
+        let declared = folders.iter().filter_map(|name| name.parse().ok());
+        names.extend(declared.filter(|name| matches!(layout.runtime_file(name).try_exists(), Ok(true))));
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+
+    /// What the user should know of its definition: that a file for it is passed over.
+    pub(crate) fn warning(&self, layout: &Layout) -> Option<Warning> {
+        let reason = self.passed_over.as_ref()?;
+        let message = format!("{reason}; what is built in as {} is used instead", self.name);
+        let file = layout.runtime_file(&self.name);
+        Some(Warning::new(message).hint(format!("mend {file}, then: iapeer runtime check {file}")))
+    }
+
+    fn built_in(name: &RuntimeName) -> Option<Runtime> {
+        let (_, text) = BUILT_IN.iter().find(|(built_in, _)| *built_in == name.as_str())?;
+        let definition = Definition::parse(text.as_bytes()).expect("a test reads all that are built in");
+        Some(Runtime::new(name, Source::BuiltIn, (*text).to_owned(), definition))
+    }
+
+    fn in_file(name: &RuntimeName, file: &Utf8Path) -> Result<Option<Runtime>, RuntimeError> {
+        let Some(bytes) = read_file(file, LIMIT)? else { return Ok(None) };
+        let definition = Definition::parse(&bytes)
+            .map_err(|e| RuntimeError::BadDefinition { file: file.to_owned(), reason: e.reason })?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Ok(Some(Runtime::new(name, Source::File(file.to_owned()), text, definition)))
+    }
+
+    fn new(name: &RuntimeName, source: Source, text: String, definition: Definition) -> Runtime {
+        let Definition { class, program, argv, ready, dialogs, transcripts, interrupt, compact } = definition;
+        Runtime {
+            name: name.clone(),
+            source,
+            text,
+            passed_over: None,
+            class,
+            program: program.unwrap_or_default(),
+            argv,
+            start_up: StartUp { ready: ready.0, dialogs },
+            transcripts,
+            interrupt,
+            compact,
+        }
     }
 
     /// The runtime that a peer gets when nobody names one: the first agent program that is installed,
@@ -200,88 +236,19 @@ impl Runtime {
     }
 }
 
-impl Argument {
-    /// The words of a group of arguments, a single one being a group of its own.
-    fn words(&self) -> &[String] {
-        match self {
-            Argument::Word(word) => std::slice::from_ref(word),
-            Argument::Group(words) => words,
-        }
-    }
-}
-
-/// Whether a program can be given a system prompt in these arguments.
-pub(crate) fn takes_system_prompt(arguments: &[Argument]) -> bool {
-    arguments.iter().flat_map(Argument::words).any(|word| word.contains(SYSTEM_PROMPT_FILE))
-}
-
-/// The arguments with the file of the system prompt put in, where there is one.
-pub(crate) fn filled(arguments: &[Argument], system_prompt: Option<&Utf8Path>) -> Vec<String> {
-    let fill = |argument: &Argument| match system_prompt {
-        Some(file) => {
-            argument.words().iter().map(|word| word.replace(SYSTEM_PROMPT_FILE, file.as_str())).collect()
-        }
-        None if argument.words().iter().any(|word| word.contains(SYSTEM_PROMPT_FILE)) => Vec::new(),
-        None => argument.words().to_vec(),
-    };
-    arguments.iter().flat_map(fill).collect()
+/// Looks at a definition, wherever it stands.
+///
+/// # Errors
+///
+/// [`RuntimeError::Unreadable`]; a file that is not there is `None`.
+pub fn check_definition(file: &Utf8Path) -> Result<Option<DefinitionCheck>, RuntimeError> {
+    let Some(bytes) = read_file(file, LIMIT)? else { return Ok(None) };
+    Ok(Some(DefinitionCheck {
+        fault: Definition::parse(&bytes).err(),
+        warnings: unknown_keys(&String::from_utf8_lossy(&bytes)),
+    }))
 }
 
 fn is_program(path: &Utf8Path) -> bool {
     path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_group_without_its_value_drops_out() {
-        let arguments: Vec<Argument> = serde_json::from_str(
-            r#"["a", ["--file", "{system_prompt_file}"], "b={system_prompt_file}", ["c", "d"], [], "{cwd}"]"#,
-        )
-        .unwrap();
-        assert!(takes_system_prompt(&arguments));
-        assert!(!takes_system_prompt(&arguments[3..]));
-        assert_eq!(filled(&arguments, None), ["a", "c", "d", "{cwd}"]);
-        let with = filled(&arguments, Some(Utf8Path::new("/x y.md")));
-        assert_eq!(with, ["a", "--file", "/x y.md", "b=/x y.md", "c", "d", "{cwd}"]);
-    }
-
-    #[test]
-    fn the_words_of_the_built_in_agents() {
-        let layout = Layout::new("/nowhere".into(), "/nowhere/socks".into());
-        let claude = "--dangerously-skip-permissions --disallowedTools AskUserQuestion --add-dir /";
-        let file = Some(Utf8Path::new("/f.md"));
-        for (name, prompt, fresh, resume) in [
-            ("claude", None, claude.to_owned(), format!("{claude} --continue")),
-            (
-                "claude",
-                file,
-                format!("{claude} --system-prompt-file /f.md"),
-                format!("{claude} --system-prompt-file /f.md --continue"),
-            ),
-            ("codex", None, String::new(), "resume --last".to_owned()),
-            (
-                "codex",
-                file,
-                "-c model_instructions_file=/f.md".to_owned(),
-                "-c model_instructions_file=/f.md resume --last".to_owned(),
-            ),
-        ] {
-            let argv = Runtime::find(&name.parse().unwrap(), &layout).unwrap().argv;
-            assert_eq!(filled(&argv.fresh, prompt).join(" "), fresh, "{name}");
-            assert_eq!(filled(&argv.resume.unwrap(), prompt).join(" "), resume, "{name}");
-        }
-    }
-
-    #[test]
-    fn every_built_in_agent_can_be_found() {
-        let layout = Layout::new("/nowhere".into(), "/nowhere/socks".into());
-        for (name, _) in BUILT_IN {
-            let runtime = Runtime::find(&name.parse().unwrap(), &layout).unwrap();
-            let resume = runtime.argv.resume.unwrap_or_default();
-            assert_eq!(takes_system_prompt(&runtime.argv.fresh), takes_system_prompt(&resume), "{name}");
-        }
-    }
 }

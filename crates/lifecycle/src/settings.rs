@@ -51,6 +51,10 @@ pub struct Settings {
     pub crash_loop_max: NonZeroU32,
     /// The time in which deaths are counted for that.
     pub crash_loop_window: Duration,
+    /// How long a session may take to show anything that is known of its runtime.
+    pub boot_deadline: Duration,
+    /// How long it may take from then to be ready for input.
+    pub ready_gate: Duration,
     /// What runs us, for people: it stands in locks and stop marks.
     pub caller: String,
 }
@@ -76,6 +80,8 @@ impl Settings {
             provision_timeout: Duration::from_secs(120),
             crash_loop_max: const { NonZeroU32::new(3).expect("3 is not 0") },
             crash_loop_window: Duration::from_secs(300),
+            boot_deadline: Duration::from_secs(240),
+            ready_gate: Duration::from_secs(120),
             caller: "iapeer".to_owned(),
         }
     }

@@ -5,6 +5,12 @@ use std::ffi::OsString;
 use crate::client::Script;
 use crate::{Probe, Server, SessionSpec, TmuxError, probe};
 
+/// The buffer of a paste, on a server that has one session only.
+const PASTE_BUFFER: &str = "iapeer-paste";
+
+/// How much of a text goes into one call, in bytes: half of what tmux takes.
+const PASTE_PIECE: usize = 8000;
+
 /// A session of one name on one server, whether it exists or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session<'a> {
@@ -145,6 +151,29 @@ impl<'a> Session<'a> {
         self.server.ask(Script::default().command(command), None).map(|_| ())
     }
 
+    /// Pastes a text into a pane of the session, as one piece for a program that knows what a paste is. Control
+    /// characters other than tabs and ends of lines are left out: they would end the paste, or press keys. It
+    /// does not press Enter.
+    ///
+    /// # Errors
+    ///
+    /// Those of every command, see [`Server::kill`]; [`TmuxError::Failed`] when there is no such pane.
+    pub fn paste(&self, pane: &Pane, text: &str) -> Result<(), TmuxError> {
+        let text: String = text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
+        for (at, piece) in pieces(&text, PASTE_PIECE).into_iter().enumerate() {
+            let set = ["set-buffer", "-b", PASTE_BUFFER, "--", piece];
+            let append = ["set-buffer", "-a", "-b", PASTE_BUFFER, "--", piece];
+            let words = if at == 0 { &set[..] } else { &append[..] };
+            self.server.ask(Script::default().command(words), None)?;
+        }
+        if text.is_empty() {
+            return Ok(());
+        }
+        let target = self.pane_target(pane);
+        let command = ["paste-buffer", "-p", "-d", "-b", PASTE_BUFFER, "-t", &target];
+        self.server.ask(Script::default().command(command), None).map(|_| ())
+    }
+
     /// Ends the session. Its programs are told to hang up; who ignores that lives on.
     ///
     /// # Errors
@@ -185,6 +214,20 @@ fn parse_created(answer: &str) -> Option<NewSession> {
     })
 }
 
+/// The text in pieces of at most so many bytes, cut between characters.
+fn pieces(mut text: &str, most: usize) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    while !text.is_empty() {
+        let at = (1..=most.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+        // A character that alone is longer than a piece is one.
+        let (piece, rest) =
+            text.split_at(at.unwrap_or_else(|| text.chars().next().map_or(0, char::len_utf8)));
+        pieces.push(piece);
+        text = rest;
+    }
+    pieces
+}
+
 /// One line of `list-panes`: the pane and its number.
 fn parse_pane(line: &str) -> Option<(u64, Pane)> {
     let [id, pid, dead, status, signal] = line.split(' ').collect::<Vec<_>>().try_into().ok()?;
@@ -206,7 +249,17 @@ fn optional(text: &str) -> Option<Option<i32>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{NewSession, Pane, parse_created, parse_pane};
+    use super::{NewSession, Pane, parse_created, parse_pane, pieces};
+
+    #[test]
+    fn pieces_are_cut_between_characters() {
+        for (text, wanted) in
+            [("", vec![]), ("abcdefg", vec!["abcd", "efg"]), ("aüüü€", vec!["aü", "üü", "€"])]
+        {
+            assert_eq!(pieces(text, 4), wanted, "{text}");
+        }
+        assert_eq!(pieces("a€", 1), ["a", "€"]);
+    }
 
     #[test]
     fn answers_are_read_or_refused() {

@@ -258,6 +258,33 @@ fn keys_and_text_are_typed_and_the_screen_is_read() {
 }
 
 #[test]
+fn a_paste_arrives_as_one_piece() {
+    let host = Host::running();
+    let long = "0123456789 ü;".repeat(2000);
+    // The marks tell a program that asked for them where a paste begins and ends; what would end it early is
+    // left out.
+    for (text, wanted) in [
+        ("$(x) #{pid} \\ 'q'\n\tend;", "\x1b[200~$(x) #{pid} \\ 'q'\r\tend;\x1b[201~"),
+        ("a\x1b[201~b\x03", "\x1b[200~a[201~b\x1b[201~"),
+        (&long, &format!("\x1b[200~{long}\x1b[201~")),
+    ] {
+        let told = host.path(format!("told-{}", text.len()));
+        let script = format!(
+            "stty raw -echo; printf '\\033[?2004hready'; head -c {} >{1}.part; mv {1}.part {1}; sleep 1000",
+            wanted.len(),
+            told.display()
+        );
+        let name = format!("shell-bob{}", text.len());
+        let session = create(&host, &name, &SessionSpec::new("/", ["/bin/sh", "-c", &script]));
+        let pane = session.pane().unwrap();
+        eventually("it is ready", || session.capture(&pane, 0).unwrap().contains("ready"));
+        session.paste(&pane, "").unwrap();
+        session.paste(&pane, text).unwrap();
+        assert_eq!(String::from_utf8(written(&told)).unwrap(), wanted);
+    }
+}
+
+#[test]
 fn what_is_opened_beside_our_pane_does_not_disturb() {
     let host = Host::running();
     let mut spec = SessionSpec::new("/", ["/bin/sh", "-c", "echo ours; exec sleep 300"]);

@@ -9,7 +9,9 @@ mod follow;
 mod logs;
 mod memory;
 mod peers;
+mod press;
 mod rename;
+mod runtime;
 mod selftest;
 mod service;
 mod sessions;
@@ -22,11 +24,13 @@ use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use camino::Utf8Path;
-use iapeer_lifecycle::{FactError, FindError, Host, Runtime, RuntimeError, StopError, Switch, UndoError};
+use iapeer_lifecycle::{
+    FactError, FindError, Gesture, Host, Runtime, RuntimeError, StopError, Switch, UndoError,
+};
 use iapeer_registry::{Peer, Personality, RuntimeName};
 use iapeer_statefile::{BadEntry, CommitError, LockError, StateFault, WriteError};
 
-use crate::args::{BackupVerb, CanaryVerb, MemoryVerb, NativeVerb, ServiceVerb, SlotVerb, Verb};
+use crate::args::{BackupVerb, CanaryVerb, MemoryVerb, NativeVerb, RuntimeVerb, ServiceVerb, SlotVerb, Verb};
 use crate::env;
 use crate::error::{CliError, Kind};
 use crate::out::{self, Stop};
@@ -70,6 +74,9 @@ fn dispatch(host: &Host, verb: Verb) -> Done {
         Verb::NativeMemory { verb: NativeVerb::Off(args) } => memory::native(host, &args, Switch::Off),
         Verb::AddRuntime(args) => peers::add_runtime(host, &args),
         Verb::DefaultRuntime(args) => peers::default_runtime(host, &args),
+        Verb::Runtime { verb: RuntimeVerb::List(output) } => runtime::list(host, &output),
+        Verb::Runtime { verb: RuntimeVerb::Show(args) } => runtime::show(host, &args),
+        Verb::Runtime { verb: RuntimeVerb::Check(args) } => runtime::check(&args),
         Verb::Remove(args) => peers::remove_verb(host, &args),
         Verb::Backup { verb: BackupVerb::List(output) } => backup::list(host, &output),
         Verb::Restore(args) => backup::restore_verb(host, &args),
@@ -80,6 +87,8 @@ fn dispatch(host: &Host, verb: Verb) -> Done {
         Verb::Start(args) => wake::start(host, &args),
         Verb::New(args) => wake::new(host, &args),
         Verb::Refresh(args) => wake::refresh_verb(host, &args),
+        Verb::Interrupt(args) => press::press_verb(host, Gesture::Interrupt, &args),
+        Verb::Compact(args) => press::press_verb(host, Gesture::Compact, &args),
         Verb::Up(args) => fleet::up(host, &args),
         Verb::Down(output) => fleet::down(host, &output),
         Verb::Status(output) => sessions::status(host, &output),

@@ -21,8 +21,8 @@ pub(super) fn settle(host: &Host, verb: &Verb) -> Result<(), CliError> {
         Verb::Rename(_) | Verb::Status(_) | Verb::Slot { .. } | Verb::Doctor(_) | Verb::Preflight(_) => {
             Ok(())
         }
-        // One has a root of its own, and the other is not about peers.
-        Verb::Selftest(_) | Verb::Service { .. } => Ok(()),
+        // The one has a root of its own, the others are about no peer.
+        Verb::Selftest(_) | Verb::Service { .. } | Verb::Runtime { .. } => Ok(()),
         Verb::Init(_)
         | Verb::Create(_)
         | Verb::Remove(_)
@@ -45,6 +45,8 @@ pub(super) fn settle(host: &Host, verb: &Verb) -> Result<(), CliError> {
         | Verb::Refresh(_)
         | Verb::Up(_)
         | Verb::Down(_)
+        | Verb::Interrupt(_)
+        | Verb::Compact(_)
         | Verb::Supervise(_) => {
             if let Err(error) = finish(host) {
                 let told: Vec<_> = std::iter::once(error.message).chain(error.causes).collect();

@@ -223,11 +223,16 @@ pub(super) fn launch_error(error: &LaunchError) -> CliError {
             cli.hint(format!("iapeer init DIR --runtime {runtime}"))
         }
         LaunchError::Runtime(e) => runtime_hint(cli, e),
-        LaunchError::EndedAtOnce { identity, shown, .. } => {
-            let mut cli = cli;
-            cli.causes.extend(shown.iter().map(|line| format!("its pane showed: {line}")));
-            cli.hint(format!("iapeer why {}", identity.personality()))
+        LaunchError::Ended { identity, shown, .. } => {
+            pane_showed(cli, shown).hint(format!("iapeer why {}", identity.personality()))
         }
+        LaunchError::NotReady { identity, shown, .. } => {
+            let (peer, runtime) = (identity.personality(), identity.runtime());
+            pane_showed(cli, shown).hint(format!(
+                "look at it: iapeer attach {peer} {runtime}; or end it: iapeer stop {peer} {runtime}"
+            ))
+        }
+        LaunchError::Env(_) => cli.hint("mend that file; nothing was started"),
         LaunchError::Tmux(e) => tmux_error(e),
         LaunchError::Lock(e) => super::locked(e),
         LaunchError::Fact(e) | LaunchError::Attend(AttendError::Fact(e)) => fact_error(e),
@@ -241,6 +246,11 @@ pub(super) fn launch_error(error: &LaunchError) -> CliError {
 /// An identity after a verb.
 fn words_of(identity: &Identity) -> String {
     format!("{} {}", identity.personality(), identity.runtime())
+}
+
+fn pane_showed(mut error: CliError, shown: &[String]) -> CliError {
+    error.causes.extend(shown.iter().map(|line| format!("its pane showed: {}", line.trim())));
+    error
 }
 
 pub(super) fn tmux_error(error: &TmuxError) -> CliError {

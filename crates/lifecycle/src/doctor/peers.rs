@@ -142,7 +142,12 @@ pub(super) fn programs(sight: &Sight) -> Vec<Finding> {
         let of = || {
             if peers.is_empty() { String::new() } else { format!(" (of {})", super::finding::some(peers)) }
         };
-        match Runtime::find(name, sight.layout()).and_then(|runtime| runtime.program(sight.host.settings())) {
+        let runtime = Runtime::find(name, sight.layout());
+        if let Some(warning) = runtime.as_ref().ok().and_then(|runtime| runtime.warning(sight.layout())) {
+            let remedy = warning.hint.unwrap_or_default();
+            findings.push(Finding::warn(warning.message).remedy(remedy));
+        }
+        match runtime.and_then(|runtime| runtime.program(sight.host.settings())) {
             Ok(program) => found.push(format!("{name}: {program}")),
             Err(RuntimeError::Router { .. }) => found.push(format!("{name}: not started here")),
             // Nobody misses the program of a runtime that no peer has.

@@ -71,6 +71,8 @@ impl Place {
             // Its sessions are there to die.
             crash_loop_max: std::num::NonZeroU32::MAX,
             crash_loop_window: of_the_user.crash_loop_window,
+            boot_deadline: of_the_user.boot_deadline,
+            ready_gate: of_the_user.ready_gate,
             caller: of_the_user.caller.clone(),
         }
     }

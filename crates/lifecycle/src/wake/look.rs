@@ -36,10 +36,10 @@ pub(crate) fn look(
             facts.was_ever_awake()
         }
     };
-    let past = match (&runtime.argv.resume, was_awake) {
-        (None, _) => Past::CannotResume,
-        (Some(_), true) => Past::Resumable,
-        (Some(_), false) => Past::Nothing,
+    let past = match (runtime.argv.can_resume(), was_awake) {
+        (false, _) => Past::CannotResume,
+        (true, true) => Past::Resumable,
+        (true, false) => Past::Nothing,
     };
     let topic = match request {
         Request::Topic(topic) if facts.topics()?.contains(topic) => Some(Known::Known),

@@ -1,0 +1,158 @@
+//! What to do about a screen, decided from what it shows and what was seen before. No clock and no tmux.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::runtime::{Answer, Key, StartUp};
+
+/// How long a screen that nobody knows may stand still before it is given up.
+const STANDSTILL: Duration = Duration::from_secs(10);
+
+/// How long a dialog has to go away after its key, before the key is pressed again: a program that is not
+/// reading yet may have lost it.
+const AGAIN: Duration = Duration::from_secs(3);
+
+/// How long a start may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// Until something shows that is known.
+    pub(crate) boot: Duration,
+    /// From then until it is ready.
+    pub(crate) ready: Duration,
+}
+
+/// What was seen so far. Times are those since the start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Seen {
+    screen: String,
+    /// When the screen changed last.
+    changed: Duration,
+    /// When something was known first.
+    known: Option<Duration>,
+    /// The dialog that was answered last, and when; none as soon as it is gone.
+    answered: Option<(usize, Duration)>,
+}
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// It is ready for input.
+    Ready,
+    /// Press this key, then look again.
+    Press(Key),
+    /// Look again.
+    Wait,
+    /// Give up.
+    GiveUp(NotReady),
+}
+
+/// Why a session that runs is not ready for input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NotReady {
+    /// It asks what only a person can answer.
+    Asks {
+        /// The dialog.
+        dialog: String,
+        /// What the definition says about it.
+        reason: String,
+    },
+    /// Its screen does not change, and nothing on it is known.
+    UnknownScreen {
+        /// For how long.
+        still: Duration,
+    },
+    /// It has shown nothing that is known.
+    NotLoaded {
+        /// The limit.
+        limit: Duration,
+    },
+    /// It has shown something that is known, and did not become ready.
+    TooSlow {
+        /// The limit.
+        limit: Duration,
+    },
+}
+
+impl fmt::Display for NotReady {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotReady::Asks { dialog, reason } => {
+                write!(f, "its dialog {dialog:?} cannot be answered: {reason}")
+            }
+            NotReady::UnknownScreen { still } => {
+                let secs = still.as_secs();
+                write!(
+                    f,
+                    "its screen has not changed for {secs} s, and shows neither its prompt nor a known dialog"
+                )
+            }
+            NotReady::NotLoaded { limit } => {
+                write!(f, "it has shown nothing that is known within {} s", limit.as_secs())
+            }
+            NotReady::TooSlow { limit } => {
+                write!(f, "it has loaded, but was not ready within {} s", limit.as_secs())
+            }
+        }
+    }
+}
+
+impl Seen {
+    /// The screen that was seen last.
+    pub(crate) fn screen(&self) -> &str {
+        &self.screen
+    }
+
+    /// Takes in a screen, seen so long after the start, and says what to do.
+    pub(crate) fn look(&mut self, start_up: &StartUp, limits: Limits, screen: &str, at: Duration) -> Next {
+        if self.screen != screen {
+            screen.clone_into(&mut self.screen);
+            self.changed = at;
+        }
+        let shows = |texts: &[String]| texts.iter().all(|text| screen.contains(text.as_str()));
+        let dialog = start_up.dialogs.iter().enumerate().find(|(_, dialog)| shows(&dialog.shows));
+        if dialog.is_some() || start_up.ready.iter().any(|text| screen.contains(text.as_str())) {
+            self.known.get_or_insert(at);
+        }
+        let Some((number, dialog)) = dialog else {
+            self.answered = None;
+            return if shows(&start_up.ready) { Next::Ready } else { self.wait(limits, at) };
+        };
+        let key = match &dialog.answer {
+            Answer::Fail(reason) => {
+                let (dialog, reason) = (dialog.name.clone(), reason.clone());
+                return Next::GiveUp(NotReady::Asks { dialog, reason });
+            }
+            Answer::Press(key) => key.clone(),
+        };
+        match (self.too_late(limits, at), self.answered) {
+            (Some(why), _) => Next::GiveUp(why),
+            (None, Some((answered, then))) if answered == number && at.saturating_sub(then) < AGAIN => {
+                Next::Wait
+            }
+            (None, _) => {
+                self.answered = Some((number, at));
+                Next::Press(key)
+            }
+        }
+    }
+
+    fn wait(&self, limits: Limits, at: Duration) -> Next {
+        let still = at.saturating_sub(self.changed);
+        // An empty screen is one of a program that is still loading.
+        if still >= STANDSTILL && !self.screen.trim().is_empty() {
+            return Next::GiveUp(NotReady::UnknownScreen { still });
+        }
+        self.too_late(limits, at).map_or(Next::Wait, Next::GiveUp)
+    }
+
+    fn too_late(&self, limits: Limits, at: Duration) -> Option<NotReady> {
+        match self.known {
+            None => (at >= limits.boot).then_some(NotReady::NotLoaded { limit: limits.boot }),
+            Some(known) => {
+                let is_late = at.saturating_sub(known) >= limits.ready;
+                is_late.then_some(NotReady::TooSlow { limit: limits.ready })
+            }
+        }
+    }
+}
