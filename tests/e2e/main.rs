@@ -12,6 +12,9 @@
 )]
 #![cfg(target_os = "linux")]
 
+#[path = "../shared/fleet.rs"]
+mod fleet;
+
 mod fakes;
 mod host;
 mod machine;
@@ -33,6 +36,7 @@ mod matrix_deaths;
 mod programs;
 mod selftest;
 mod supervise;
+mod supervisor;
 mod why;
 
 mod memory;

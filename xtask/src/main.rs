@@ -12,9 +12,12 @@
 mod bench;
 mod checks;
 mod demo;
+#[path = "../../tests/shared/fleet.rs"]
+mod fleet;
 mod install;
 mod repository;
 mod run;
+mod soak;
 mod standalone;
 mod test;
 
@@ -35,8 +38,13 @@ const TASKS: &[Task] = &[
     }),
     (
         "bench",
-        "what commits, a provider's commands and doctor cost, beside what they are measured against",
+        "what commits, a provider's commands, passes and doctor cost, beside what they are measured against",
         bench::bench,
+    ),
+    (
+        "soak",
+        "a fleet to which everything happens at random, and whether all holds afterwards [--minutes M] [--peers N] [--seed S]",
+        soak::soak,
     ),
     ("demo", "a host with two peers in a temporary folder, from birth to removal [--keep]", demo::demo),
 ];

@@ -202,6 +202,42 @@ impl<'a> Facts<'a> {
         self.clear("idle-reaped")
     }
 
+    /// When somebody asked that the session begins anew as soon as it is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`FactError::Read`].
+    pub(crate) fn new_eager(&self) -> Result<Option<Timestamp>, FactError> {
+        self.time("new-eager")
+    }
+
+    /// Uses the wish up that the session begins anew.
+    ///
+    /// # Errors
+    ///
+    /// [`FactError::Write`].
+    pub(crate) fn clear_new_eager(&self) -> Result<Removal, FactError> {
+        self.clear("new-eager")
+    }
+
+    /// When an ephemeral peer has answered.
+    ///
+    /// # Errors
+    ///
+    /// [`FactError::Read`].
+    pub(crate) fn ephemeral_armed(&self) -> Result<Option<Timestamp>, FactError> {
+        self.time("ephemeral-armed")
+    }
+
+    /// Takes away that an ephemeral peer has answered.
+    ///
+    /// # Errors
+    ///
+    /// [`FactError::Write`].
+    pub(crate) fn clear_ephemeral_armed(&self) -> Result<Removal, FactError> {
+        self.clear("ephemeral-armed")
+    }
+
     /// Whether there was a session before: every end of one leaves a mark or is counted.
     pub(crate) fn was_ever_awake(&self) -> bool {
         self.idle_reaped() || self.path("deaths").exists()
@@ -234,6 +270,14 @@ impl<'a> Facts<'a> {
 
     fn path(&self, fact: &str) -> Utf8PathBuf {
         self.layout.fact(self.identity, fact)
+    }
+
+    /// The time that a fact begins with. A fact without one is there since ever.
+    fn time(&self, fact: &str) -> Result<Option<Timestamp>, FactError> {
+        let Some(bytes) = read_file(&self.path(fact), LIMIT)? else { return Ok(None) };
+        let text = String::from_utf8_lossy(&bytes);
+        let time = text.split_whitespace().next().and_then(|word| word.parse().ok());
+        Ok(Some(time.unwrap_or(Timestamp::UNIX_EPOCH)))
     }
 
     fn json<T: serde::de::DeserializeOwned>(&self, fact: &str) -> Result<Option<T>, FactError> {

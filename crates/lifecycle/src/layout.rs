@@ -106,6 +106,11 @@ impl Layout {
         self.root.join("state/rename.json")
     }
 
+    /// The lock of the supervisor.
+    pub fn supervisor_lock(&self) -> Utf8PathBuf {
+        self.root.join("state/supervisor.lock")
+    }
+
     /// Decisions.
     pub fn lifecycle_log(&self) -> Utf8PathBuf {
         self.root.join("logs/iapeer/lifecycle.log")

@@ -10,6 +10,7 @@ mod rename;
 mod selftest;
 mod sessions;
 mod slot;
+mod supervise;
 mod verify;
 mod why;
 
@@ -68,7 +69,7 @@ fn dispatch(host: &Host, verb: Verb) -> Done {
         Verb::Status(output) => sessions::status(host, &output),
         Verb::Doctor(args) => doctor::doctor_verb(host, &args),
         Verb::Preflight(output) => doctor::preflight(host, &output),
-        Verb::Supervise(args) => sessions::supervise(host, &args),
+        Verb::Supervise(args) => supervise::supervise_verb(host, &args),
         Verb::Deaths(args) => deaths::deaths_verb(host, &args),
         Verb::Why(args) => why::why_verb(host, &args),
         Verb::Canary { verb: CanaryVerb::List(output) } => canary::list(host, &output),
