@@ -98,7 +98,7 @@ fn verbs_that_are_not_there_yet_say_so() {
         let ran = host.failure(1, [verb, "some", "--thing"]);
         assert!(ran.stderr.contains(&format!("`iapeer {verb}` is not there yet")), "{ran:?}");
     }
-    host.fails("not-there-yet", 1, &["top", "interrupt alpha", "supervise"]);
+    host.fails("not-there-yet", 1, &["top"]);
 }
 
 #[test]

@@ -12,6 +12,9 @@
 )]
 #![cfg(target_os = "linux")]
 
+#[path = "../shared/fleet.rs"]
+mod checker;
+
 mod agent;
 mod fakes;
 mod host;
@@ -43,6 +46,7 @@ mod scopes;
 mod selftest;
 mod service;
 mod supervise;
+mod supervisor;
 mod why;
 
 mod memory;

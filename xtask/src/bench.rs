@@ -1,4 +1,4 @@
-//! What a commit, the provider's commands, watching a server and `doctor` cost, each figure beside what it is
+//! What a commit, the provider's commands, watching a server, a pass of the supervisor and `doctor` cost, each figure beside what it is
 //! measured against, in the same run.
 //! A bench prints and judges nothing: it fails only when something does not work.
 
@@ -48,7 +48,29 @@ fn with_peers() -> Result<(), String> {
         iapeer(&["create", &format!("p{n}"), "--runtime", "shell"])?;
     }
     doctor(&iapeer)?;
+    let passes = passes(&iapeer);
+    // Whatever became of that, nothing is left running.
+    let ended: Result<Vec<()>, _> = (0..PEERS).map(|n| iapeer(&["stop", &format!("p{n}")])).collect();
+    passes.and(ended)?;
     sweep(&root, &iapeer)
+}
+
+/// A pass of the supervisor over sessions that run, beside one over none.
+fn passes(iapeer: &impl Fn(&[&str]) -> Result<(), String>) -> Result<(), String> {
+    let pass = || median(|| iapeer(&["supervise", "--once"]));
+    let nobody = pass()?;
+    println!("supervise --once, median of {RUNS} runs\n  {:.1} ms over no session", nobody * 1000.0);
+    let mut live = 0;
+    for sessions in [10, PEERS] {
+        for n in live..sessions {
+            iapeer(&["launch", &format!("p{n}")])?;
+        }
+        live = sessions;
+        let whole = pass()?;
+        let each = (whole - nobody) / sessions as f64;
+        println!("  {:.1} ms over {sessions} that run, {:.2} ms for each", whole * 1000.0, each * 1000.0);
+    }
+    Ok(())
 }
 
 /// `doctor` over many peers, beside the time of a program that does nothing.

@@ -12,11 +12,14 @@
 mod bench;
 mod checks;
 mod demo;
+#[path = "../../tests/shared/fleet.rs"]
+mod fleet;
 mod install;
 mod real_agents;
 mod repository;
 mod run;
 mod service;
+mod soak;
 mod standalone;
 mod test;
 
@@ -37,7 +40,7 @@ const TASKS: &[Task] = &[
     }),
     (
         "bench",
-        "what commits, a provider's commands and doctor cost, beside what they are measured against",
+        "what commits, a provider's commands, passes and doctor cost, beside what they are measured against",
         bench::bench,
     ),
     (
@@ -49,6 +52,11 @@ const TASKS: &[Task] = &[
         "real-agents",
         "the real claude and codex, from npm and without an account: what iapeer knows of their screens",
         real_agents::real_agents,
+    ),
+    (
+        "soak",
+        "a fleet to which everything happens at random, and whether all holds afterwards [--minutes M] [--peers N] [--seed S]",
+        soak::soak,
     ),
     ("demo", "a host with two peers in a temporary folder, from birth to removal [--keep]", demo::demo),
 ];

@@ -75,6 +75,18 @@ impl Canary {
         Ok(claimed)
     }
 
+    /// The line about the end of this server, planned or not, once it stands in its journal. It is read from the
+    /// claim, which is kept for some days: the journals may be long.
+    ///
+    /// # Errors
+    ///
+    /// [`CanaryError::Read`] when the claim is there and cannot be read.
+    pub fn recorded_end(&self, subject: &Subject) -> Result<Option<Entry>, CanaryError> {
+        let claim = self.text(&self.files(&subject.death()).dead())?.filter(|claim| is_marked(claim));
+        let entry = claim.and_then(|claim| Entry::parse(claim.lines().next()?).ok());
+        Ok(entry.filter(|entry| is_end(entry) && entry.get("death") == Some(&subject.death())))
+    }
+
     /// The first half of [`Canary::claim`]: the record stands, its forensics are still owed.
     pub(crate) fn claim_line(
         &self,

@@ -111,7 +111,7 @@ pub(crate) enum Verb {
     Doctor(DoctorArgs),
     /// Make the part of doctor's checks that a supervisor cannot do without
     Preflight(Output),
-    /// Look after all sessions once: notice deaths, count them, find their causes
+    /// Look after all sessions: notice deaths, count them, find their causes, put idle ones to sleep
     Supervise(SuperviseArgs),
     /// Let the host's service manager run the supervisor
     Service {
@@ -363,9 +363,12 @@ pub(crate) struct DoctorArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct SuperviseArgs {
-    /// One pass, then end (the only way for now)
+    /// One pass, then end [default: a pass every minute, and at each death, until Ctrl-C or TERM]
     #[arg(long)]
     pub(crate) once: bool,
+    /// How many seconds are between two passes
+    #[arg(long, value_name = "SECS", default_value = "60", hide = true, conflicts_with = "once")]
+    pub(crate) every: std::num::NonZeroU64,
     #[command(flatten)]
     pub(crate) output: Output,
 }

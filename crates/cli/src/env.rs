@@ -8,7 +8,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use iapeer_lifecycle::Settings;
+use iapeer_lifecycle::{PaneLogLimits, Settings};
 
 use crate::error::CliError;
 
@@ -33,6 +33,10 @@ pub(crate) fn settings(verb: &str) -> Result<Settings, CliError> {
     let timeout = env.number("IAPEER_PROVISION_TIMEOUT_SECS", default.provision_timeout.as_secs())?;
     let boot_deadline = env.seconds("IAPEER_BOOT_DEADLINE_SECS", default.boot_deadline)?;
     let ready_gate = env.seconds("IAPEER_READY_GATE_SECS", default.ready_gate)?;
+    // Without any time every session would be put to sleep as soon as it is up.
+    let idle = NonZeroU64::new(default.idle.as_secs()).expect("the default is an hour");
+    let idle = env.number("IAPEER_IDLE_SECS", idle)?.get();
+    let pane_logs = default.pane_logs;
     Ok(Settings {
         sock_dir: env.path("IAPEER_SOCK_DIR")?.unwrap_or(default.sock_dir),
         root: default.root,
@@ -49,6 +53,13 @@ pub(crate) fn settings(verb: &str) -> Result<Settings, CliError> {
         programs: env.programs()?,
         log_max_bytes: env.number("IAPEER_LIFECYCLE_LOG_MAX_BYTES", default.log_max_bytes)?,
         log_keep: env.number("IAPEER_LIFECYCLE_LOG_KEEP", default.log_keep)?,
+        idle: Duration::from_secs(idle),
+        pane_logs: PaneLogLimits {
+            max_bytes: env.number("IAPEER_PANELOG_MAX_BYTES", pane_logs.max_bytes)?,
+            keep: env.number("IAPEER_PANELOG_KEEP", pane_logs.keep)?,
+            folder_budget: env.number("IAPEER_PANELOG_DIR_BUDGET", pane_logs.folder_budget)?,
+            stale_days: env.number("IAPEER_PANELOG_STALE_DAYS", pane_logs.stale_days)?,
+        },
         provision_timeout: Duration::from_secs(timeout),
         crash_loop_max: env.number("IAPEER_CRASHLOOP_MAX", default.crash_loop_max)?,
         crash_loop_window: Duration::from_secs(window),

@@ -3,24 +3,26 @@
 use std::time::{Duration, Instant};
 
 use iapeer_canary::{
-    Armed, Canary, CanaryError, Delivery, Finding, Liveness, SessionEnd, Signal, Subject, Watch, send,
+    Armed, Canary, CanaryError, DeathRecord, Delivery, Liveness, SessionEnd, Signal, Subject, Watch, send,
 };
 use iapeer_registry::Identity;
-use iapeer_statefile::{Line, LockError, ReadError, Removal};
-use iapeer_tmux::{Probe, Tmux, probe};
+use iapeer_statefile::{Entry, Line, LockError, ReadError};
+use iapeer_tmux::Tmux;
 
 use crate::deaths::cause_word;
-use crate::decide::{Death, ServerEnd, Verdict, supervise};
+use crate::decide::{Chore, Death, Park, Policy, ServerEnd, Verdict, supervise};
 use crate::end::{Deed, EndError, end};
 use crate::facts::{FactError, Facts, Session};
 use crate::host::{Host, Warning, now, with_causes};
+use crate::look::{is_held_by_service, look, marks};
 use crate::notice;
 use crate::observe::SessionState;
+use crate::pass::sweep;
 use crate::tree::wait_dead;
 
 /// How long the exit hook has for its line, once the server was told to look at its children.
 const HOOK_GRACE: Duration = Duration::from_secs(2);
-/// How long a witness has for its record of a death before a sweep writes it.
+/// How long the witnesses of one round have for their records of deaths before they are passed over.
 const RECORD_GRACE: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(20);
 /// How often a witness looks that has no client to wait on, in seconds.
@@ -52,15 +54,28 @@ pub enum AttendError {
 pub struct Attended {
     /// Whose it is.
     pub identity: Identity,
-    /// The outcome word: `alive`, `reaped-gone`, `skipped-stopped` or `unknown`.
+    /// The outcome word: `alive`, `skipped-service`, `skipped-stopped`, `needs-eager-fresh`, `reaped-gone`,
+    /// `reaped-idle`, `reaped-ephemeral` or `unknown`.
     pub action: &'static str,
-    /// The cause of a death, or what was mended, or why nothing could be told.
+    /// The cause of a death, or what was mended, or why nothing could be told or done.
     pub reason: Option<String>,
     /// What died.
     pub death: Option<Death>,
 }
 
-/// Looks after one session. The caller holds its wake lock.
+/// What the looks at several sessions have in common, so that it is found out once for all of them.
+pub(crate) struct Round<'a> {
+    host: &'a Host,
+    canary: &'a Canary,
+    policy: Policy,
+    /// The servers that have a witness; none when that cannot be told.
+    watched: Option<Vec<Subject>>,
+    /// How long may still be waited for records that are being written.
+    patience: Duration,
+}
+
+/// Looks after one session that somebody is about to use, so that it is not put to sleep. The caller holds its
+/// wake lock.
 pub(crate) fn attend(
     host: &Host,
     canary: &Canary,
@@ -68,47 +83,182 @@ pub(crate) fn attend(
     session: &Session,
     warnings: &mut Vec<Warning>,
 ) -> Result<Attended, AttendError> {
-    let facts = Facts::of(host.layout(), identity);
-    let mut state = session.state();
-    if state == SessionState::ProgramEnded {
-        bury(host, canary, identity, session, warnings)?;
-        state = session.state();
+    Round::begin(host, canary, Policy::Keep, warnings).attend(identity, session, warnings)
+}
+
+impl<'a> Round<'a> {
+    /// Sweeps the witnesses' files, once for all sessions of the round.
+    pub(crate) fn begin(
+        host: &'a Host,
+        canary: &'a Canary,
+        policy: Policy,
+        warnings: &mut Vec<Warning>,
+    ) -> Round<'a> {
+        let watched = sweep(canary, warnings);
+        Round { host, canary, policy, watched, patience: RECORD_GRACE }
     }
-    let subject = session.server_process().ok().map(|server| Subject::new(identity.to_string(), server));
-    let (server_end, record) = match (&state, &subject) {
-        (SessionState::ServerDead, Some(subject)) => last_word(host, canary, subject)?,
-        _ => (ServerEnd::Unplanned, None),
-    };
-    let stopped = facts.stopped()?.is_some();
-    let attended = |action, reason, death| Attended { identity: identity.clone(), action, reason, death };
-    match supervise(state, stopped, server_end) {
-        Verdict::Unknown(reason) => Ok(attended("unknown", Some(reason), None)),
-        Verdict::SkippedStopped => {
-            facts.set_idle_reaped(now())?;
-            facts.clear_session()?;
-            Ok(attended("skipped-stopped", None, None))
+
+    /// Looks after one session. The caller holds its wake lock.
+    pub(crate) fn attend(
+        &mut self,
+        identity: &Identity,
+        session: &Session,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Attended, AttendError> {
+        let facts = Facts::of(self.host.layout(), identity);
+        let mut state = session.state();
+        if state == SessionState::ProgramEnded && !is_held_by_service(self.host, identity) {
+            bury(self.host, self.canary, identity, session, warnings)?;
+            state = session.state();
         }
-        Verdict::ReapedGone(death) => {
-            // The time of the record names the death, so that one that was counted is not counted again
-            // when we are interrupted before the session is taken away.
-            let at = record.as_ref().and_then(|(ts, _)| ts.parse().ok()).unwrap_or_else(now);
-            let cause = record.map_or_else(|| "unknown".to_owned(), |(_, cause)| cause);
-            facts.count_death(at)?;
-            let line = Line::new(now(), "supervise")
-                .field("identity", identity)
-                .field("action", "reaped-gone")
-                .field("death", death)
-                .field("cause", &cause);
-            notice::owe(host, identity, &cause, warnings);
-            if facts.clear_session()? == Removal::Removed {
-                host.log(&line, warnings);
+        let subject = session.server_process().ok().map(|s| Subject::new(identity.to_string(), s));
+        let mut seen = look(self.host, identity, session, state);
+        let mut record = None;
+        if let (SessionState::ServerDead, Some(subject)) = (&seen.state, &subject) {
+            (seen.end, record) = self.last_word(subject)?;
+        }
+        let watched = self.watched.as_ref().zip(subject.as_ref());
+        seen.is_watched = watched.is_none_or(|(watched, subject)| watched.contains(subject));
+        let verdict = supervise(&seen, &marks(&facts, &session.cwd)?, self.policy, now());
+        let action = verdict.word();
+        let attended = |reason, death| Attended { identity: identity.clone(), action, reason, death };
+        match verdict {
+            Verdict::Unknown(reason) => Ok(attended(Some(reason), None)),
+            Verdict::SkippedService => Ok(attended(None, None)),
+            Verdict::SkippedStopped => {
+                facts.set_idle_reaped(now())?;
+                self.leave(&facts, identity, action, None, warnings)?;
+                Ok(attended(None, None))
             }
-            Ok(attended("reaped-gone", Some(cause), Some(death)))
+            Verdict::NeedsEagerFresh => {
+                // What was parked would be resumed.
+                facts.clear_idle_reaped()?;
+                self.leave(&facts, identity, action, None, warnings)?;
+                Ok(attended(None, None))
+            }
+            Verdict::ReapedGone(death) => {
+                // The time of the record names the death, so that one that was counted is not counted again
+                // when we are interrupted before the session is taken away.
+                let at = record.as_ref().and_then(|(ts, _)| ts.parse().ok()).unwrap_or_else(now);
+                let cause = record.map_or_else(|| "unknown".to_owned(), |(_, cause)| cause);
+                facts.count_death(at)?;
+                facts.clear_idle_reaped()?;
+                facts.clear_new_eager()?;
+                notice::owe(self.host, identity, &cause, warnings);
+                self.leave(&facts, identity, action, Some((death, &cause)), warnings)?;
+                Ok(attended(Some(cause), Some(death)))
+            }
+            Verdict::Reaped(park) => {
+                if seen.state == SessionState::Running
+                    && let Some(subject) = &subject
+                {
+                    let program = session.pane.as_ref().map(|pane| pane.pid);
+                    let deed = Deed { by: &self.host.settings().caller, reason: park.reason() };
+                    let ended = end(self.host, self.canary, subject, identity, program, deed, warnings)?;
+                    if !ended.by_us {
+                        // It died between the look and the deed. What is dead never lives again, so this
+                        // look is the last one.
+                        return self.attend(identity, session, warnings);
+                    }
+                }
+                match park {
+                    Park::Idle => facts.set_idle_reaped(now())?,
+                    Park::Ephemeral => drop(facts.clear_ephemeral_armed()?),
+                }
+                self.leave(&facts, identity, action, None, warnings)?;
+                Ok(attended(None, None))
+            }
+            Verdict::Alive(chores) => {
+                let Some(subject) = subject else { return Ok(attended(None, None)) };
+                let mut mended = Vec::new();
+                for chore in chores {
+                    mended.extend(self.do_chore(chore, identity, &subject, warnings)?);
+                }
+                Ok(attended((!mended.is_empty()).then(|| mended.join(" ")), None))
+            }
         }
-        Verdict::Alive => {
-            let mended =
-                subject.map(|subject| keep_up(host, canary, identity, &subject, warnings)).transpose()?;
-            Ok(attended("alive", mended.flatten(), None))
+    }
+
+    /// Writes down what became of a session, and takes it away. In this order, so that a line may be there
+    /// twice when we are interrupted, but never not at all.
+    fn leave(
+        &self,
+        facts: &Facts<'_>,
+        identity: &Identity,
+        action: &str,
+        death: Option<(Death, &str)>,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<(), AttendError> {
+        let (death, cause) = death.unzip();
+        let line = Line::new(now(), "supervise").field("identity", identity).field("action", action);
+        self.host.log(&line.field_opt("death", death).field_opt("cause", cause), warnings);
+        facts.clear_session()?;
+        Ok(())
+    }
+
+    /// What the journals say about the end of a server, once its witness or a sweep has written it: whether
+    /// it was somebody's intention, and when and of what it died.
+    fn last_word(&mut self, subject: &Subject) -> Result<(ServerEnd, Option<(String, String)>), AttendError> {
+        let death = subject.death();
+        loop {
+            let end = match self.canary.recorded_end(subject)? {
+                Some(end) => Some(end),
+                None => self.logged_end(&death)?,
+            };
+            match end.as_ref().map(|end| (end, DeathRecord::of(end))) {
+                Some((_, Some(record))) => {
+                    return Ok((ServerEnd::Unplanned, Some((record.ts.clone(), cause_word(&record)))));
+                }
+                Some((stop, None)) => {
+                    return Ok(match stop.get("reason").and_then(Park::of_reason) {
+                        Some(park) => (ServerEnd::Parked(park), None),
+                        None => {
+                            let of_it = |r: &DeathRecord| r.server_pid == Some(subject.server.pid);
+                            (ServerEnd::AfterItsProgram, last_record(self.canary, of_it)?)
+                        }
+                    });
+                }
+                None => {}
+            }
+            if let Some(record) = last_record(self.canary, |r| r.death() == Some(&death))? {
+                return Ok((ServerEnd::Unplanned, Some(record)));
+            }
+            if self.patience.is_zero() {
+                return Ok((ServerEnd::Unplanned, None));
+            }
+            let began = Instant::now();
+            std::thread::sleep(PAUSE);
+            self.canary.sweep()?;
+            self.patience = self.patience.saturating_sub(began.elapsed());
+        }
+    }
+
+    /// The line about the planned end of a server whose claim is not there any more, or never was.
+    fn logged_end(&self, death: &str) -> Result<Option<Entry>, AttendError> {
+        let log = self.host.lifecycle_log().read()?;
+        let of_it = |entry: &Entry| entry.event() == "server-stop" && entry.get("death") == Some(death);
+        Ok(log.entries.into_iter().find(of_it))
+    }
+
+    /// Gives a session that runs what it lacks; says what was mended.
+    fn do_chore(
+        &self,
+        chore: Chore,
+        identity: &Identity,
+        subject: &Subject,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Option<&'static str>, AttendError> {
+        match chore {
+            Chore::RestoreSocket => {
+                // tmux makes its socket anew on this signal; its session does not notice.
+                send(&subject.server, Signal::USR1).map_err(EndError::from)?;
+                self.host.log(&Line::new(now(), "socket-restored").field("identity", identity), warnings);
+                Ok(Some("socket-restored"))
+            }
+            Chore::ArmWitness => {
+                let armed = arm_again(self.host, self.canary, identity, subject, warnings);
+                Ok(matches!(armed, Armed::Spawned { .. }).then_some("canary-armed"))
+            }
         }
     }
 }
@@ -157,65 +307,13 @@ pub(crate) fn record_end(canary: &Canary, identity: &Identity, session: &Session
     Ok(())
 }
 
-/// What the journals say about the end of a server, once its witness or a sweep has written it: whether
-/// its program went first, and when and of what it died.
-fn last_word(
-    host: &Host,
-    canary: &Canary,
-    subject: &Subject,
-) -> Result<(ServerEnd, Option<(String, String)>), AttendError> {
-    let death = subject.death();
-    let deadline = Instant::now() + RECORD_GRACE;
-    loop {
-        let stop = host.lifecycle_log().read()?;
-        if stop.entries.iter().any(|e| e.event() == "server-stop" && e.get("death") == Some(&death)) {
-            return Ok((
-                ServerEnd::AfterItsProgram,
-                last_record(canary, |r| r.server_pid == Some(subject.server.pid))?,
-            ));
-        }
-        if let Some(record) = last_record(canary, |r| r.death() == Some(&death))? {
-            return Ok((ServerEnd::Unplanned, Some(record)));
-        }
-        if Instant::now() >= deadline {
-            return Ok((ServerEnd::Unplanned, None));
-        }
-        std::thread::sleep(PAUSE);
-        canary.sweep()?;
-    }
-}
-
 /// The last such record, also one that stands beside its journal because that could not be written.
 fn last_record(
     canary: &Canary,
-    wanted: impl Fn(&iapeer_canary::DeathRecord) -> bool,
+    wanted: impl Fn(&DeathRecord) -> bool,
 ) -> Result<Option<(String, String)>, CanaryError> {
     let records = canary.deaths()?.records;
     Ok(records.into_iter().rfind(wanted).map(|record| (record.ts.clone(), cause_word(&record))))
-}
-
-/// Sees that a living server can be reached and is watched; says what was mended.
-fn keep_up(
-    host: &Host,
-    canary: &Canary,
-    identity: &Identity,
-    subject: &Subject,
-    warnings: &mut Vec<Warning>,
-) -> Result<Option<String>, AttendError> {
-    let socket = host.layout().socket(identity);
-    let mut mended = Vec::new();
-    if probe(socket.as_std_path()) == Probe::Missing {
-        // tmux makes its socket anew on this signal; its session does not notice.
-        send(&subject.server, Signal::USR1).map_err(EndError::from)?;
-        host.log(&Line::new(now(), "socket-restored").field("identity", identity), warnings);
-        mended.push("socket-restored");
-    }
-    let canaries = canary.sweep()?;
-    let watched = canaries.swept.iter().any(|s| s.subject == *subject && s.finding == Finding::Armed);
-    if !watched && matches!(arm_again(host, canary, identity, subject, warnings), Armed::Spawned { .. }) {
-        mended.push("canary-armed");
-    }
-    Ok((!mended.is_empty()).then(|| mended.join(" ")))
 }
 
 /// Gives a living server a witness that waits on a client of it, for the lifeline is only inherited. Why there

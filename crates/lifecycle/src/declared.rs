@@ -67,6 +67,7 @@ pub const DECLARED: &[Declared] = &[
     ours("state/lifecycle/<identity>.ephemeral-armed", "that a worker has answered"),
     ours("state/lifecycle/<identity>.wake.lock", "one wake, stop or burial at a time"),
     ours("state/lifecycle/<identity>.system-prompt.md", "what a session was started with"),
+    ours("state/supervisor.lock", "one supervisor at a time"),
     ours("state/canary/.lock", "one arming or sweep at a time"),
     ours("state/canary/<death>.lease", "that a server is watched"),
     ours("state/canary/<death>.lease.<number>", "a lease that is being written"),

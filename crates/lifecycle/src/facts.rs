@@ -20,10 +20,6 @@ const DEATHS_KEPT: usize = 16;
 /// How many topics of a session are remembered.
 const TOPICS_KEPT: usize = 16;
 
-/// How long a session that is to begin anew at once may take to be gone. A mark that is older was forgotten,
-/// and raises nothing any more. Ending a session takes at most half a minute.
-const EAGER_MILLIS: i64 = 600_000;
-
 /// A process: its number and when it started, which no other process of this boot has both of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessId {
@@ -213,6 +209,24 @@ impl<'a> Facts<'a> {
         self.clear("idle-reaped")
     }
 
+    /// When an ephemeral peer has answered.
+    ///
+    /// # Errors
+    ///
+    /// [`FactError::Read`].
+    pub(crate) fn ephemeral_armed(&self) -> Result<Option<Timestamp>, FactError> {
+        self.time("ephemeral-armed")
+    }
+
+    /// Takes away that an ephemeral peer has answered.
+    ///
+    /// # Errors
+    ///
+    /// [`FactError::Write`].
+    pub(crate) fn clear_ephemeral_armed(&self) -> Result<Removal, FactError> {
+        self.clear("ephemeral-armed")
+    }
+
     /// Whether there was a session before: every end of one leaves a mark or is counted.
     pub(crate) fn was_ever_awake(&self) -> bool {
         self.idle_reaped() || self.path("deaths").exists()
@@ -279,17 +293,14 @@ impl<'a> Facts<'a> {
         self.clear("fresh-next")
     }
 
-    /// Whether the session shall begin anew as soon as it is gone. The mark expires ten minutes after its time,
-    /// and one without a time, or with one in the future, has.
+    /// Since when the session shall begin anew as soon as it is gone. A mark without a time is there since ever,
+    /// and so counts no more.
     ///
     /// # Errors
     ///
     /// [`FactError::Read`].
-    pub(crate) fn new_eager(&self, now: Timestamp) -> Result<bool, FactError> {
-        let Some(mark) = self.mark("new-eager")? else { return Ok(false) };
-        let since = mark.split_whitespace().next().and_then(|word| word.parse::<Timestamp>().ok());
-        let age = |since: Timestamp| now.as_millisecond().saturating_sub(since.as_millisecond());
-        Ok(since.is_some_and(|since| (0..=EAGER_MILLIS).contains(&age(since))))
+    pub(crate) fn eager_since(&self) -> Result<Option<Timestamp>, FactError> {
+        self.time("new-eager")
     }
 
     /// Lets the session begin anew as soon as it is gone.
@@ -375,6 +386,12 @@ impl<'a> Facts<'a> {
             Err(_) => Some(Vec::new()),
         };
         Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned()))
+    }
+
+    /// The time that a mark begins with. One without is there since ever.
+    fn time(&self, fact: &str) -> Result<Option<Timestamp>, FactError> {
+        let time = |mark: String| mark.split_whitespace().next().and_then(|word| word.parse().ok());
+        Ok(self.mark(fact)?.map(|mark| time(mark).unwrap_or(Timestamp::UNIX_EPOCH)))
     }
 
     fn json<T: serde::de::DeserializeOwned>(&self, fact: &str) -> Result<Option<T>, FactError> {

@@ -22,6 +22,7 @@ pub struct Host {
     settings: Settings,
     layout: Layout,
     registry: Registry,
+    canary: Arc<Canary>,
     asides: Arc<Mutex<Vec<Warning>>>,
 }
 
@@ -86,7 +87,9 @@ impl Host {
     pub fn new(settings: Settings) -> Host {
         let layout = Layout::new(settings.root.clone(), settings.sock_dir.clone());
         let registry = Registry::under(&settings.root);
-        Host { settings, layout, registry, asides: Arc::default() }
+        let places = places(&layout);
+        let canary = Canary::new(places).rotating(settings.log_max_bytes, settings.log_keep);
+        Host { settings, layout, registry, canary: Arc::new(canary), asides: Arc::default() }
     }
 
     /// The same host, on which no session's server gets a scope of its own.
@@ -183,20 +186,14 @@ impl Host {
         self.rotated(&self.layout.exits_log())
     }
 
-    /// The witnesses.
-    pub fn canary(&self) -> Canary {
-        let Settings { log_max_bytes, log_keep, .. } = self.settings;
-        Canary::new(self.places()).rotating(log_max_bytes, log_keep)
+    /// The witnesses. There is one of these, so that who lives long waits for all of those that it started.
+    pub fn canary(&self) -> Arc<Canary> {
+        Arc::clone(&self.canary)
     }
 
     /// Where the witnesses keep their files.
     pub(crate) fn places(&self) -> Places {
-        Places {
-            state: self.layout.canaries(),
-            forensics: self.layout.forensics(),
-            exits_log: self.layout.exits_log(),
-            lifecycle_log: self.layout.lifecycle_log(),
-        }
+        places(&self.layout)
     }
 
     /// Writes a decision down. A log that cannot be written stops nothing, but is said.
@@ -235,6 +232,15 @@ impl Host {
 
     fn rotated(&self, path: &Utf8Path) -> Journal {
         Journal::new(path.to_owned()).rotated(self.settings.log_max_bytes, self.settings.log_keep)
+    }
+}
+
+fn places(layout: &Layout) -> Places {
+    Places {
+        state: layout.canaries(),
+        forensics: layout.forensics(),
+        exits_log: layout.exits_log(),
+        lifecycle_log: layout.lifecycle_log(),
     }
 }
 

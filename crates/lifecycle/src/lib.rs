@@ -1,11 +1,11 @@
 //! What happens when to the peers of a host.
 //!
 //! **What it is.** The verbs behind the command line, as functions of a [`Host`]: [`birth`], [`launch`],
-//! [`stop`], [`rename`], [`remove`], [`verify`], [`supervise_once`], [`deaths`], [`logs`](fn@logs), [`why`],
+//! [`stop`], [`rename`], [`remove`], [`verify`], [`supervise_once`], [`Supervisor`], [`deaths`], [`logs`](fn@logs), [`why`],
 //! [`doctor`](fn@doctor). Each says what it did in a typed answer;
 //! none prints.
 //!
-//! **What it is not.** It is no daemon, holds no state in memory between calls, and knows no file format
+//! **What it is not.** It holds no state in memory between calls, and knows no file format
 //! of its own but the facts under `state/lifecycle`: the index and the profiles are `iapeer-registry`'s,
 //! the slot is `iapeer-slot`'s, leases and death records are `iapeer-canary`'s.
 //!
@@ -45,6 +45,10 @@
 //! *The promise about deaths can be tried* where it has to hold: [`selftest`](fn@selftest) ends sessions of its
 //! own in a temporary root, in many ways, and holds what is on record against what was promised.
 //!
+//! *The supervisor* ([`Supervisor`]) makes a pass from time to time and waits in the kernel in between. What it
+//! holds in memory is on the disk too, so that it may be killed at any moment. That a session is put to sleep is
+//! announced to its witness, done, and then written down; who is cut off in between is finished by the next look.
+//!
 //! *A rename* is many writes that are one: a record of its steps stands from before the first to after the
 //! last. As long as it stands the registry is not changed, and [`finish_rename`] is the way forward.
 //!
@@ -53,7 +57,7 @@
 //!
 //! # Limitations
 //!
-//! Idle sleep and the supervisor's loop are not there yet. What [`PluginSweep`] expects of `claude` and
+//! What [`PluginSweep`] expects of `claude` and
 //! `codex` is from their documentation and was tried on imitations only. A process that left both the tree
 //! and the terminal session of its agent is not found when the session ends. The code for macOS has never
 //! been run.
@@ -94,6 +98,7 @@ mod slot_copy;
 
 mod decide;
 mod facts;
+mod look;
 mod observe;
 mod prompt;
 mod runtime;
@@ -132,8 +137,10 @@ mod doctor;
 mod incident;
 mod logs;
 mod pane;
+mod pane_logs;
 mod pass;
 mod selftest;
+mod supervisor;
 mod why;
 mod witness;
 
@@ -174,8 +181,9 @@ pub use runtime::{
 pub use selftest::{
     Afterwards, Seen, SeenDeath, Selftest, SelftestError, Selftested, Tried, selftest, selftest_ways,
 };
-pub use settings::{Scopes, Settings};
+pub use settings::{PaneLogLimits, Scopes, Settings};
 pub use stop::{StopError, Stopped, lift_stop, stop};
+pub use supervisor::{Stopper, SuperviseError, Supervisor, Told, supervisor};
 pub use sweep::{Pace, Planned, SweepError, Swept, plan, retry, sweep};
 pub use transcripts::{Transcript, TranscriptError, newest_transcript};
 pub use undo::UndoError;

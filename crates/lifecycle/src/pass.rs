@@ -1,24 +1,32 @@
 //! One pass over everything that we supervise, and the bookkeeping that `deaths` needs.
 
-use iapeer_canary::Canary;
+use std::collections::BTreeSet;
+
+use iapeer_canary::{Canary, Finding, Subject};
 use iapeer_registry::Identity;
-use iapeer_statefile::{Lock, Wait, list_folder};
+use iapeer_statefile::{Lock, LockError, Wait, list_folder};
 
 use crate::aside::set_damaged_facts_aside;
-use crate::attend::{AttendError, Attended, attend, record_end};
+use crate::attend::{AttendError, Attended, Round, record_end};
+use crate::decide::{EAGER, Marks, Policy, begins_anew};
 use crate::degraded::{note_episodes, survey};
 use crate::facts::{FactError, Facts};
-use crate::host::{Host, Warning, with_causes};
-use crate::launch::adopt_if_live;
+use crate::host::{Host, Warning, now, with_causes};
+use crate::launch::{LaunchError, adopt_if_live, launch};
+use crate::look::{is_held_by_service, marks};
 use crate::notice;
 use crate::observe::SessionState;
+use crate::pane_logs;
 use crate::provision::Provisioned;
+use crate::service::mend_missing;
 
 /// What a pass found and did.
 #[derive(Debug, Clone, Default)]
 pub struct Pass {
     /// One for each session, by identity.
     pub outcomes: Vec<Attended>,
+    /// Those of them at which somebody else is, so that nothing was done.
+    pub busy: BTreeSet<Identity>,
     /// What the provider's command did when it was told of deaths.
     pub notices: Vec<Provisioned>,
     /// What the user should know.
@@ -31,26 +39,75 @@ pub struct Pass {
 ///
 /// [`AttendError`] when nothing can be looked at: the facts cannot be listed.
 pub fn supervise_once(host: &Host) -> Result<Pass, AttendError> {
-    let mut pass = Pass::default();
-    let canary = host.canary();
-    sweep(&canary, &mut pass.warnings);
-    for identity in supervised(host)? {
-        let attended = attend_locked(host, &canary, &identity, &mut pass.warnings);
-        match attended {
-            Ok(Some(attended)) => pass.outcomes.push(attended),
-            Ok(None) => {}
-            Err(e) => pass.outcomes.push(Attended {
-                identity,
-                action: "unknown",
-                reason: Some(with_causes(&e)),
-                death: None,
-            }),
-        }
+    let mut pass = full_pass(host)?;
+    for outcome in pass.outcomes.iter_mut().filter(|o| o.action == EAGER) {
+        outcome.reason = relaunch(host, &outcome.identity, &mut pass.warnings);
     }
     pass.notices = notice::give(host, &mut pass.warnings);
+    Ok(pass)
+}
+
+/// Looks after every session, and at what is beside them. What may take long is left to the caller: to begin
+/// those anew that need it, and to give notices.
+pub(crate) fn full_pass(host: &Host) -> Result<Pass, AttendError> {
+    let all = supervised(host)?;
+    let mut pass = look_after(host, &all);
+    pane_logs::tend(host, &all, &mut pass.warnings);
     let peers = host.peers();
     note_episodes(host, &survey(host, peers.as_ref()).degradations);
+    pass.warnings.extend(mend_missing(host));
     Ok(pass)
+}
+
+/// Looks after some sessions, in their order.
+pub(crate) fn look_after(host: &Host, identities: &[Identity]) -> Pass {
+    let canary = host.canary();
+    let mut pass = Pass::default();
+    let policy = Policy::Park { idle: host.settings().idle };
+    let mut round = Round::begin(host, &canary, policy, &mut pass.warnings);
+    for identity in identities {
+        match attend_locked(host, &canary, &mut round, identity, &mut pass.warnings) {
+            Ok(attended) => pass.outcomes.extend(attended),
+            Err(e) => {
+                if matches!(e, AttendError::Lock(LockError::Held { .. })) {
+                    pass.busy.insert(identity.clone());
+                }
+                pass.outcomes.push(Attended {
+                    identity: identity.clone(),
+                    action: "unknown",
+                    reason: Some(with_causes(&e)),
+                    death: None,
+                });
+            }
+        }
+    }
+    pass
+}
+
+/// Begins a session anew whose mark still asks for it; why that failed, if it did. The mark stands until the
+/// session is up, or its program has ended at once: that is a death, and would be one again.
+pub(crate) fn relaunch(host: &Host, identity: &Identity, warnings: &mut Vec<Warning>) -> Option<String> {
+    match try_relaunch(host, identity, warnings) {
+        Ok(()) => None,
+        Err(reason) => Some(format!("it could not be begun anew: {reason}")),
+    }
+}
+
+fn try_relaunch(host: &Host, identity: &Identity, warnings: &mut Vec<Warning>) -> Result<(), String> {
+    let facts = Facts::of(host.layout(), identity);
+    let peer = host.peer(identity.personality()).map_err(|e| with_causes(&e))?;
+    let marks = marks(&facts, &peer.cwd).map_err(|e| with_causes(&e))?;
+    if !begins_anew(&marks, now()) {
+        return Ok(());
+    }
+    let launched = launch(host, &peer, Some(identity.runtime()));
+    // Whoever wishes it once more meanwhile is not forgotten.
+    let is_same = facts.eager_since().is_ok_and(|since| since == marks.eager_since);
+    if is_same && matches!(launched, Ok(_) | Err(LaunchError::Ended { .. })) {
+        facts.clear_new_eager().map_err(|e| with_causes(&e))?;
+    }
+    warnings.extend(launched.map_err(|e| with_causes(&e))?.warnings);
+    Ok(())
 }
 
 /// Brings every death on record that is not yet: of servers whose witness died too, and of programs
@@ -78,24 +135,31 @@ pub fn record_what_is_owed(host: &Host) -> Result<Vec<Warning>, AttendError> {
     Ok(warnings)
 }
 
-/// Lets the witnesses' files be looked through; what could not be done is a warning.
-pub(crate) fn sweep(canary: &Canary, warnings: &mut Vec<Warning>) {
+/// Lets the witnesses' files be looked through; what could not be done is a warning. Gives the servers that are
+/// watched, where that can be told.
+pub(crate) fn sweep(canary: &Canary, warnings: &mut Vec<Warning>) -> Option<Vec<Subject>> {
     // Where nobody was ever watched there is nothing to look through, and no folder is made for it.
     if matches!(canary.places().state.try_exists(), Ok(false)) {
-        return;
+        return Some(Vec::new());
     }
     match canary.sweep() {
         Ok(sweep) => {
             let problem = |e| Warning::of("a death may be missing", &e);
             warnings.extend(sweep.problems.into_iter().map(problem));
+            let watched = sweep.swept.into_iter().filter(|swept| swept.finding == Finding::Armed);
+            Some(watched.map(|swept| swept.subject).collect())
         }
-        Err(e) => warnings.push(Warning::of("deaths may be missing", &e)),
+        Err(e) => {
+            warnings.push(Warning::of("deaths may be missing", &e));
+            None
+        }
     }
 }
 
 fn attend_locked(
     host: &Host,
     canary: &Canary,
+    round: &mut Round<'_>,
     identity: &Identity,
     warnings: &mut Vec<Warning>,
 ) -> Result<Option<Attended>, AttendError> {
@@ -110,17 +174,41 @@ fn attend_locked(
         warnings.push(Warning::of(&format!("{identity} is not looked after"), &e));
     }
     match facts.session()? {
-        Some(session) => attend(host, canary, identity, &session, warnings).map(Some),
-        None => Ok(None),
+        Some(session) => round.attend(identity, &session, warnings).map(Some),
+        None => Ok(unfinished_wish(host, identity, &facts)?),
     }
 }
 
-/// Every identity that has a session, by name.
-fn supervised(host: &Host) -> Result<Vec<Identity>, FactError> {
+/// What to do about a wish that the session begins anew, where the session is gone already.
+fn unfinished_wish(
+    host: &Host,
+    identity: &Identity,
+    facts: &Facts<'_>,
+) -> Result<Option<Attended>, FactError> {
+    let marks = Marks {
+        is_stopped: facts.stopped()?.is_some(),
+        eager_since: facts.eager_since()?,
+        ..Marks::default()
+    };
+    if marks.eager_since.is_none() || is_held_by_service(host, identity) {
+        return Ok(None);
+    }
+    if begins_anew(&marks, now()) {
+        return Ok(Some(Attended { identity: identity.clone(), action: EAGER, reason: None, death: None }));
+    }
+    // Nobody waits for it any more.
+    facts.clear_new_eager()?;
+    Ok(None)
+}
+
+/// Every identity that has a session, or shall have one at once, by name.
+pub(crate) fn supervised(host: &Host) -> Result<Vec<Identity>, FactError> {
     let names = list_folder(&host.layout().facts())?;
     // What is named otherwise is none of our sessions.
-    let identity = |name: &String| name.strip_suffix(".session")?.parse().ok();
-    let mut identities: Vec<_> = names.iter().filter_map(identity).collect();
-    identities.sort();
-    Ok(identities)
+    let identity = |name: &String| {
+        let name = name.strip_suffix(".session").or(name.strip_suffix(".new-eager"))?;
+        name.parse().ok()
+    };
+    let identities: BTreeSet<Identity> = names.iter().filter_map(identity).collect();
+    Ok(identities.into_iter().collect())
 }

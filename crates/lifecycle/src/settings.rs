@@ -45,6 +45,10 @@ pub struct Settings {
     pub log_max_bytes: u64,
     /// How many older generations of them are kept.
     pub log_keep: u32,
+    /// How long a session may do nothing before it is put to sleep.
+    pub idle: Duration,
+    /// What is kept of what panes show.
+    pub pane_logs: PaneLogLimits,
     /// The limit of one provider command.
     pub provision_timeout: Duration,
     /// So many deaths within [`Settings::crash_loop_window`] are a crash loop.
@@ -57,6 +61,25 @@ pub struct Settings {
     pub ready_gate: Duration,
     /// What runs us, for people: it stands in locks and stop marks.
     pub caller: String,
+}
+
+/// What is kept of what panes show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PaneLogLimits {
+    /// When a log is rotated, in bytes.
+    pub max_bytes: u64,
+    /// How many older generations of one are kept.
+    pub keep: u32,
+    /// How large all of them together may be, in bytes.
+    pub folder_budget: u64,
+    /// How long one is kept that nobody writes, in days.
+    pub stale_days: u32,
+}
+
+impl Default for PaneLogLimits {
+    fn default() -> Self {
+        PaneLogLimits { max_bytes: 16 << 20, keep: 2, folder_budget: 512 << 20, stale_days: 14 }
+    }
 }
 
 impl Settings {
@@ -77,6 +100,8 @@ impl Settings {
             programs: BTreeMap::new(),
             log_max_bytes: 5 << 20,
             log_keep: 5,
+            idle: Duration::from_secs(3600),
+            pane_logs: PaneLogLimits::default(),
             provision_timeout: Duration::from_secs(120),
             crash_loop_max: const { NonZeroU32::new(3).expect("3 is not 0") },
             crash_loop_window: Duration::from_secs(300),

@@ -25,6 +25,11 @@ impl Profile {
         Profile { facts, other: Map::new(), unsaid: Vec::new() }
     }
 
+    /// Whether each session of the peer is for one task (`"wake_policy": "ephemeral"`).
+    pub fn is_ephemeral(&self) -> bool {
+        self.other.get("wake_policy").and_then(Value::as_str) == Some("ephemeral")
+    }
+
     /// The profile with what it leaves out taken from the index: a file of an older form says less than
     /// the index knows, and a default must not take the place of a fact.
     #[must_use = "this returns the completed profile"]

@@ -98,6 +98,7 @@ mod step;
 
 mod file;
 mod held;
+mod live;
 mod lock;
 
 mod backup;
@@ -123,6 +124,7 @@ pub use file::{
 pub use held::{HeldLocks, Holder};
 pub use jiff::Timestamp;
 pub use journal::{Journal, JournalRead};
+pub use live::copy_and_empty;
 pub use lock::{Lock, LockError, Wait};
 pub use logfmt::{BadLine, Entry, Line, quote};
 pub use quarantine::{Breaker, Piece, Quarantine, QuarantineError};

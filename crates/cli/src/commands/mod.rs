@@ -16,6 +16,7 @@ mod selftest;
 mod service;
 mod sessions;
 mod slot;
+mod supervise;
 mod verify;
 mod wake;
 mod why;
@@ -94,7 +95,7 @@ fn dispatch(host: &Host, verb: Verb) -> Done {
         Verb::Status(output) => sessions::status(host, &output),
         Verb::Doctor(args) => doctor::doctor_verb(host, &args),
         Verb::Preflight(output) => doctor::preflight(host, &output),
-        Verb::Supervise(args) => sessions::supervise(host, &args),
+        Verb::Supervise(args) => supervise::supervise_verb(host, &args),
         Verb::Service { verb: ServiceVerb::Print(args) } => service::print(host, &args),
         Verb::Service { verb: ServiceVerb::Install(args) } => service::install_verb(host, &args),
         Verb::Service { verb: ServiceVerb::Uninstall(output) } => service::uninstall_verb(host, &output),

@@ -2,19 +2,19 @@
 
 use std::process::ExitCode;
 
-use iapeer_lifecycle::service::mend_missing;
 use iapeer_lifecycle::{
     AttendError, Degradation, Host, LaunchError, Observed, Refusal, Stopped, Survey, identities, identity_of,
-    note_episodes, stop, supervise_once, survey,
+    note_episodes, stop, supervisor, survey,
 };
 use iapeer_registry::Identity;
+use iapeer_statefile::Holder;
 use iapeer_tmux::TmuxError;
 use serde::Serialize;
 
 use super::peers::runtime_hint;
 use super::wake::words;
 use super::{Done, UNCLEAR, fact_error, one_peer};
-use crate::args::{Output, StopArgs, SuperviseArgs, Whose};
+use crate::args::{Output, StopArgs, Whose};
 use crate::error::{CliError, Kind};
 use crate::{out, text};
 
@@ -55,52 +55,6 @@ pub(crate) fn stop_verb(host: &Host, args: &StopArgs) -> Done {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(crate) fn supervise(host: &Host, args: &SuperviseArgs) -> Done {
-    if !args.once {
-        let error = CliError::failed("the supervisor's loop is not there yet");
-        return Err(error.hint("one pass: iapeer supervise --once").into());
-    }
-    super::doctor::warn_before_supervising(host);
-    out::warnings(mend_missing(host).as_slice());
-    let pass = supervise_once(host).map_err(|e| match &e {
-        AttendError::Fact(e) => fact_error(e),
-        _ => CliError::of(Kind::Failed, &e),
-    })?;
-    out::warnings(&pass.warnings);
-    if args.output.json {
-        #[derive(Serialize)]
-        struct Doc {
-            outcomes: Vec<OutcomeDoc>,
-        }
-        #[derive(Serialize)]
-        struct OutcomeDoc {
-            identity: String,
-            action: &'static str,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            reason: Option<String>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            death: Option<String>,
-        }
-        let outcomes = pass.outcomes.into_iter().map(|o| OutcomeDoc {
-            identity: o.identity.to_string(),
-            action: o.action,
-            reason: o.reason,
-            death: o.death.map(|d| d.to_string()),
-        });
-        out::json("supervise", &Doc { outcomes: outcomes.collect() })?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    if pass.outcomes.is_empty() {
-        out::line("no session to look after")?;
-    }
-    for outcome in &pass.outcomes {
-        let death = outcome.death.map_or_else(String::new, |d| format!(" death={d}"));
-        let reason = outcome.reason.as_ref().map_or_else(String::new, |r| format!(" ({r})"));
-        out::line(format!("{} {}{death}{reason}", outcome.identity, outcome.action))?;
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
 #[derive(Serialize)]
 struct StatusDoc<'a> {
     version: &'static str,
@@ -135,6 +89,8 @@ struct Counts {
 #[derive(Serialize)]
 struct Supervisor {
     running: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pid: Option<u32>,
 }
 
 impl Counts {
@@ -156,13 +112,14 @@ pub(crate) fn status(host: &Host, output: &Output) -> Done {
     let mut counts = Counts::default();
     observed.iter().for_each(|observed| counts.count(observed));
     let (state, provider, version, heartbeat_age_secs) = super::slot::state(host);
+    let holder = supervisor(host).map_err(|e| super::unreadable(&e))?;
     let document = StatusDoc {
         version: env!("CARGO_PKG_VERSION"),
         root: host.layout().root().as_str(),
         slot: SlotState { state, provider, version, heartbeat_age_secs },
         peers: counts,
         owed,
-        supervisor: Supervisor { running: false },
+        supervisor: Supervisor { running: holder.is_some(), pid: holder.as_ref().map(|holder| holder.pid) },
         degradations,
     };
     let code = match &peers {
@@ -187,7 +144,13 @@ pub(crate) fn status(host: &Host, output: &Output) -> Done {
     let heartbeat =
         slot.heartbeat_age_secs.map_or_else(String::new, |age| format!(", heartbeat {age} s ago"));
     out::line(format!("memory slot: {}{provider}{heartbeat}", slot.state))?;
-    out::line("supervisor: not running (`iapeer supervise --once` makes one pass)")?;
+    out::line(match &holder {
+        Some(Holder { pid, since: Some(since), .. }) => {
+            format!("supervisor: running (pid {pid}, since {})", text::to_the_second(since))
+        }
+        Some(Holder { pid, .. }) => format!("supervisor: running (pid {pid})"),
+        None => "supervisor: not running (`iapeer supervise --once` makes one pass)".to_owned(),
+    })?;
     for degradation in &document.degradations {
         let remedy = degradation.remedy.as_ref().map_or_else(String::new, |r| format!("; {r}"));
         out::line(format!("degraded: {}{remedy}", text::one_line(&degradation.what)))?;

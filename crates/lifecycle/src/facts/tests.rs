@@ -3,6 +3,7 @@
 use camino::Utf8Path;
 
 use super::*;
+use crate::decide::is_eager;
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_millisecond(1_700_000_000_000 + seconds * 1000).unwrap()
@@ -20,14 +21,15 @@ fn with_facts(look: impl FnOnce(&Facts<'_>, &dyn Fn(&str, &str))) {
 #[test]
 fn a_session_that_shall_begin_anew_is_not_waited_for_for_ever() {
     with_facts(|facts, put| {
-        assert!(!facts.new_eager(at(0)).unwrap());
+        let is_eager = |now| is_eager(facts.eager_since().unwrap(), now);
+        assert!(!is_eager(at(0)));
         facts.set_new_eager(at(0)).unwrap();
-        for (now, wanted) in [(-1, false), (0, true), (599, true), (600, true), (601, false)] {
-            assert_eq!(facts.new_eager(at(now)).unwrap(), wanted, "after {now} s");
+        for (now, wanted) in [(-1, false), (0, true), (599, true), (600, false)] {
+            assert_eq!(is_eager(at(now)), wanted, "after {now} s");
         }
         for text in ["", "soon", "\u{0}"] {
             put("new-eager", text);
-            assert!(!facts.new_eager(at(0)).unwrap(), "{text:?}");
+            assert!(!is_eager(at(0)), "{text:?}");
         }
         assert_eq!(facts.clear_new_eager().unwrap(), Removal::Removed);
     });

@@ -67,6 +67,8 @@ impl Place {
             programs: std::collections::BTreeMap::new(),
             log_max_bytes: of_the_user.log_max_bytes,
             log_keep: of_the_user.log_keep,
+            idle: of_the_user.idle,
+            pane_logs: of_the_user.pane_logs,
             provision_timeout: of_the_user.provision_timeout,
             // Its sessions are there to die.
             crash_loop_max: std::num::NonZeroU32::MAX,

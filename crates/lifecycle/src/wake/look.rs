@@ -2,9 +2,9 @@
 
 use iapeer_registry::{Identity, Peer, profile_document};
 use iapeer_statefile::Reading;
-use serde_json::Value;
 
 use super::{Known, Past, Request, WakeFacts, is_crash_loop};
+use crate::decide::is_eager;
 use crate::facts::{FactError, Facts};
 use crate::host::{Host, Warning, now};
 use crate::runtime::{Class, Runtime};
@@ -52,7 +52,7 @@ pub(crate) fn look(
         crash_loop: is_crash_loop(&deaths, now().as_millisecond(), settings.crash_loop_max.get(), window),
         folder_missing: !peer.cwd.is_dir(),
         // What `new` could not finish is finished by the next wake.
-        fresh_next: facts.fresh_next()? || facts.new_eager(now())?,
+        fresh_next: facts.fresh_next()? || is_eager(facts.eager_since()?, now()),
         ephemeral: is_ephemeral(identity, peer, warnings),
         idle_reaped: facts.idle_reaped(),
         was_awake,
@@ -66,9 +66,7 @@ pub(crate) fn look(
 fn is_ephemeral(identity: &Identity, peer: &Peer, warnings: &mut Vec<Warning>) -> bool {
     let document = profile_document(&peer.cwd);
     match document.read() {
-        Reading::Present(profile) | Reading::Partial(profile, _) => {
-            profile.other.get("wake_policy").and_then(Value::as_str) == Some("ephemeral")
-        }
+        Reading::Present(profile) | Reading::Partial(profile, _) => profile.is_ephemeral(),
         // A folder or a profile that is not there is told elsewhere.
         Reading::Fresh | Reading::Vanished => false,
         Reading::Corrupt { .. } | Reading::Newer { .. } | Reading::Unreadable(_) => {
