@@ -357,6 +357,8 @@ fn a_supervisor_that_is_killed_at_any_moment_loses_nothing() {
     let mut random = Random::new(seed);
     let mut host = Host::with_peers(&PEERS);
     host.set("IAPEER_IDLE_SECS", "2");
+    // They are there to die.
+    host.set("IAPEER_CRASHLOOP_MAX", "100000");
     let mut killed = Vec::new();
     for _ in 0..50 {
         let mut supervisor = host.command(IAPEER, "supervise --every 1").spawn().unwrap();

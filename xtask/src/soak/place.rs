@@ -56,6 +56,8 @@ impl Place {
             .env("IAPEER_ROOT", self.root())
             .env("HOME", self.folder.path().join("home"))
             .env("IAPEER_TEST_SANDBOX", "1")
+            // Its sessions are there to die.
+            .env("IAPEER_CRASHLOOP_MAX", "1000000")
             .env("SHELL", "/bin/sh")
             .dir(self.folder.path())
             .stdin_null()
