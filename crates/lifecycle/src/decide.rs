@@ -215,6 +215,8 @@ fn passed(since: Timestamp, now: Timestamp) -> Option<Duration> {
 
 #[cfg(test)]
 mod any;
+#[cfg(test)]
+mod histories;
 
 #[cfg(test)]
 mod tests {

@@ -120,15 +120,11 @@ pub(crate) fn launch_locked(
         use_marks_up(&facts, request, how)?;
         Ok(Launched { identity: identity.clone(), server_pid, how, warnings })
     };
-    if let Some(session) = facts.session()? {
-        return match session.state() {
-            SessionState::Running => up(session.server.pid, How::AlreadyLive, warnings),
-            SessionState::Unknown(reason) => Err(LaunchError::Unknown { identity, reason }),
-            SessionState::ProgramEnded | SessionState::ServerDead => {
-                let reason = "its last session has ended, but is still written down".to_owned();
-                Err(LaunchError::Unknown { identity, reason })
-            }
-        };
+    let session = facts.session()?;
+    match (standing(session.as_ref().map(Session::state)), session) {
+        (Standing::Up, Some(session)) => return up(session.server.pid, How::AlreadyLive, warnings),
+        (Standing::Unclear(reason), _) => return Err(LaunchError::Unknown { identity, reason }),
+        _ => {}
     }
 
     let how = decided(host, runtime, &identity, peer, request, &mut warnings)?;
@@ -182,6 +178,29 @@ pub(crate) fn launch_locked(
         session.give_prompt(peer, &mut warnings);
     }
     Ok(Launched { identity, server_pid, how, warnings })
+}
+
+/// What there is of a session when one is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Nothing, so that one may be started.
+    Nothing,
+    /// It is up.
+    Up,
+    /// What it is cannot be told, for this reason; none is started beside it.
+    Unclear(String),
+}
+
+/// What a session that is written down, in this state, is to who wants one.
+pub(crate) fn standing(state: Option<SessionState>) -> Standing {
+    match state {
+        None => Standing::Nothing,
+        Some(SessionState::Running) => Standing::Up,
+        Some(SessionState::Unknown(reason)) => Standing::Unclear(reason),
+        Some(SessionState::ProgramEnded | SessionState::ServerDead) => {
+            Standing::Unclear("its last session has ended, but is still written down".to_owned())
+        }
+    }
 }
 
 /// Brings on record what the last session left open, which comes before anything else: its death must not be
