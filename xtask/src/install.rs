@@ -1,4 +1,5 @@
-//! The programs that the tests and the demo run: tmux, and shells to try the witness script under.
+//! The programs that the tests and the demo run: tmux, shells to try the witness script under, and what looks at
+//! processes.
 
 use duct::cmd;
 
@@ -8,7 +9,7 @@ use crate::run::{self, which};
 const NEEDED: &[&str] = &["tmux"];
 
 /// Without these, tests cover less. The packages have the same names as the programs.
-const WELCOME: &[&str] = &["bash", "dash", "busybox", "mksh", "yash", "zsh", "shellcheck"];
+const WELCOME: &[&str] = &["bash", "dash", "busybox", "mksh", "yash", "zsh", "shellcheck", "strace"];
 
 /// Ways to install for those who are asked to do it themselves.
 const BY_HAND: &[(&str, &str)] = &[
