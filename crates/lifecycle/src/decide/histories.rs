@@ -23,13 +23,8 @@ enum Happening {
 
 fn any_happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
-        prop_oneof![
-            Just(Request::Launch),
-            Just(Request::Start),
-            Just(Request::Anew),
-            Just(Request::Attach)
-        ]
-        .prop_map(Happening::Wanted),
+        prop_oneof![Just(Request::Launch), Just(Request::Start), Just(Request::Anew), Just(Request::Attach)]
+            .prop_map(Happening::Wanted),
         Just(Happening::Pass),
         Just(Happening::Stop),
         Just(Happening::WishToBeginAnew),
