@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use iapeer_statefile::{
-    Journal, JournalRead, Lock, LockError, ReadError, WriteError, ensure_dir, list_all, read_file,
+    Entry, Journal, JournalRead, Lock, LockError, ReadError, WriteError, ensure_dir, list_all, read_file,
     remove_file,
 };
 use process_wrap::std::ChildWrapper;
@@ -17,7 +17,7 @@ use crate::intent::{Intent, Judgement};
 use crate::lease::Lease;
 use crate::names::{Files, Name, Places, Subject, key};
 use crate::process::{Incarnation, Liveness, SendError, send};
-use crate::record::Deaths;
+use crate::record::{DeathRecord, Deaths};
 use crate::script::ScriptError;
 use crate::settle::is_marked;
 
@@ -206,6 +206,24 @@ impl Canary {
     /// [`CanaryError::Read`] when a file is there and cannot be read.
     pub fn deaths(&self) -> Result<Deaths, CanaryError> {
         Ok(Deaths::of(&self.lines()?))
+    }
+
+    /// The last death of this kind that is on record, also where another file stood in for the journal. No more
+    /// is read than it takes to find it.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when a file that has to be looked at is there and cannot be read.
+    pub fn last_death(
+        &self,
+        wanted: impl Fn(&DeathRecord) -> bool,
+    ) -> Result<Option<DeathRecord>, ReadError> {
+        let is_wanted = |entry: &Entry| DeathRecord::of(entry).is_some_and(|record| wanted(&record));
+        let found = match self.fallback().find_last(is_wanted)? {
+            None => self.exits.find_last(is_wanted)?,
+            found => found,
+        };
+        Ok(found.as_ref().and_then(DeathRecord::of))
     }
 
     /// The lines of the journal of deaths, and of the file that stands in where it could not be written, in

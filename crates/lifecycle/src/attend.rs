@@ -235,9 +235,8 @@ impl<'a> Round<'a> {
 
     /// The line about the planned end of a server whose claim is not there any more, or never was.
     fn logged_end(&self, death: &str) -> Result<Option<Entry>, AttendError> {
-        let log = self.host.lifecycle_log().read()?;
         let of_it = |entry: &Entry| entry.event() == "server-stop" && entry.get("death") == Some(death);
-        Ok(log.entries.into_iter().find(of_it))
+        Ok(self.host.lifecycle_log().find_last(of_it)?)
     }
 
     /// Gives a session that runs what it lacks; says what was mended.
@@ -311,9 +310,8 @@ pub(crate) fn record_end(canary: &Canary, identity: &Identity, session: &Session
 fn last_record(
     canary: &Canary,
     wanted: impl Fn(&DeathRecord) -> bool,
-) -> Result<Option<(String, String)>, CanaryError> {
-    let records = canary.deaths()?.records;
-    Ok(records.into_iter().rfind(wanted).map(|record| (record.ts.clone(), cause_word(&record))))
+) -> Result<Option<(String, String)>, ReadError> {
+    Ok(canary.last_death(wanted)?.map(|record| (record.ts.clone(), cause_word(&record))))
 }
 
 /// Gives a living server a witness that waits on a client of it, for the lifeline is only inherited. Why there

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use camino::Utf8Path;
-use iapeer_canary::{Canary, Death};
+use iapeer_canary::{Canary, CanaryError, Death, DeathRecord};
 use iapeer_registry::{Identity, Peer, profile_document};
 use iapeer_statefile::{Line, with_causes};
 use iapeer_tmux::{Pane, Server, TmuxError};
@@ -148,11 +148,10 @@ impl BringUp<'_> {
         warnings: &mut Vec<Warning>,
     ) -> Result<LaunchError, LaunchError> {
         attend(self.host, self.canary, self.identity, session, warnings)?;
-        let records = self.canary.deaths()?.records;
-        let status = records.iter().rev().find_map(|record| match &record.what {
-            Death::Session(end) if record.server_pid == Some(session.server.pid) => end.status,
-            _ => None,
-        });
+        let is_its_end = |record: &DeathRecord| {
+            matches!(record.what, Death::Session(_)) && record.server_pid == Some(session.server.pid)
+        };
+        let status = self.canary.last_death(is_its_end).map_err(CanaryError::from)?.and_then(|r| r.status());
         let mut shown = last_lines(&self.host.layout().pane_log(self.identity), SHOWN);
         if shown.is_empty() {
             shown = last_of(seen.screen(), SHOWN);

@@ -425,7 +425,7 @@ fn log_once(host: &Host, record: &Record, warnings: &mut Vec<Warning>) {
             && (entry.get("from"), entry.get("to")) == (Some(from), Some(to))
             && entry.ts() >= record.since.as_str()
     };
-    if host.lifecycle_log().read().is_ok_and(|log| log.entries.iter().any(is_it)) {
+    if host.lifecycle_log().find_last(is_it).is_ok_and(|found| found.is_some()) {
         return;
     }
     let line = Line::new(now(), "rename")

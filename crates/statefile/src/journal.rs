@@ -134,6 +134,28 @@ impl Journal {
         Ok(read)
     }
 
+    /// The last line of this kind, whichever generation it is in. No more is read than it takes to find it.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when a generation that has to be looked at is there and cannot be read.
+    pub fn find_last(&self, wanted: impl Fn(&Entry) -> bool) -> Result<Option<Entry>, ReadError> {
+        // The newest first: a rotation meanwhile moves lines to where we are still to look, or shows them twice.
+        let older = (1..=self.rotation.map_or(0, |r| r.keep)).map(|n| self.generation(n));
+        for path in [self.path.clone()].into_iter().chain(older) {
+            let Some((file, meta)) = open_for_reading(&path)? else { continue };
+            let bytes = read_open(file, &meta, &path, READ_LIMIT)?;
+            // What follows the last newline may be a part of a line.
+            let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
+            let lines = bytes[..whole].rsplit(|b| *b == b'\n');
+            let mut entries = lines.filter_map(|line| Entry::parse(&String::from_utf8_lossy(line)).ok());
+            if let Some(entry) = entries.find(&wanted) {
+                return Ok(Some(entry));
+            }
+        }
+        Ok(None)
+    }
+
     fn generation(&self, n: u32) -> Utf8PathBuf {
         Utf8PathBuf::from(format!("{}.{n}", self.path))
     }

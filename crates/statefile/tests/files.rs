@@ -194,6 +194,29 @@ fn a_torn_tail_costs_no_other_line() {
     }
 }
 
+#[test]
+fn the_last_line_of_a_kind_is_found_in_whichever_generation_it_is() {
+    let f = folder();
+    let journal = Journal::new(f.join("x.log")).rotated(400, 9);
+    for n in 0..40 {
+        let kind = if n % 10 == 3 { "rare" } else { "common" };
+        journal.append(&Line::new(Timestamp::now(), kind).field("n", n)).unwrap();
+    }
+    assert!(f.join("x.log.3").exists(), "it did rotate");
+    let last = |wanted: &dyn Fn(&Entry) -> bool| {
+        journal.find_last(wanted).unwrap().map(|entry| entry.get("n").unwrap().to_owned())
+    };
+    assert_eq!(last(&|_| true).as_deref(), Some("39"));
+    assert_eq!(last(&|entry| entry.event() == "rare").as_deref(), Some("33"));
+    assert_eq!(last(&|entry| entry.get("n") == Some("0")).as_deref(), Some("0"));
+    assert_eq!(last(&|entry| entry.event() == "none"), None);
+    // A line that is on its way is none yet, and a torn one never was.
+    let mut text = std::fs::read_to_string(journal.path()).unwrap();
+    text.push_str("ts=2026-01-01T00:00:00.000Z ev=rare n=99");
+    std::fs::write(journal.path(), text).unwrap();
+    assert_eq!(last(&|entry| entry.event() == "rare").as_deref(), Some("33"));
+}
+
 /// A writer that meets another's line on its way sees a part of it, and marks what is whole by then.
 #[test]
 fn a_mark_after_a_whole_line_is_no_loss() {
