@@ -52,6 +52,7 @@ mod why;
 mod memory;
 mod mended;
 mod provider;
+mod queue;
 mod slot_check;
 
 mod disk;

@@ -1,5 +1,6 @@
 //! What can be typed. What it means is elsewhere.
 
+mod queue;
 mod service;
 mod sessions;
 
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use iapeer_lifecycle::{CAUSES, selftest_ways};
 use iapeer_registry::{Intelligence, Personality, RuntimeName};
 
+pub(crate) use self::queue::{QueueAddArgs, QueueDropArgs, QueueListArgs, QueueVerb, WorkerVerb};
 pub(crate) use self::service::{LogsArgs, ServiceInstallArgs, ServicePrintArgs, ServiceVerb};
 pub(crate) use self::sessions::{FolderArgs, LaunchArgs, RefreshArgs, StartArgs, StopArgs, UpArgs, Whose};
 use crate::time::{Duration, Since};
@@ -101,6 +103,8 @@ pub(crate) enum Verb {
     Interrupt(SessionArgs),
     /// Let a session compact its context
     Compact(SessionArgs),
+    #[command(flatten)]
+    Worker(WorkerVerb),
     /// Start again what `down` has stopped
     Up(UpArgs),
     /// Stop every session that is live, until `up`
@@ -190,7 +194,7 @@ pub(crate) struct ShowArgs {
 pub(crate) struct RemoveArgs {
     /// Which peer
     pub(crate) peer: Personality,
-    /// Stop the peer first if it is live
+    /// Stop the peer first if it is live, and drop its tasks
     #[arg(long)]
     pub(crate) force: bool,
     #[command(flatten)]

@@ -80,6 +80,11 @@ pub(crate) fn for_service() -> Result<BTreeMap<String, String>, CliError> {
     told.filter_map(Result::transpose).collect()
 }
 
+/// In whose session we run, as its launch told it; none outside of sessions.
+pub(crate) fn own_identity() -> Result<Option<String>, CliError> {
+    Env::of_process().text("PEER_IDENTITY")
+}
+
 /// The folder for what is temporary, where `TMPDIR` names one.
 pub(crate) fn temporary_folder() -> Result<Option<Utf8PathBuf>, CliError> {
     Env::of_process().path("TMPDIR")

@@ -13,6 +13,7 @@ use crate::deaths::cause_word;
 use crate::decide::{Chore, Death, Park, Policy, ServerEnd, Verdict, supervise};
 use crate::end::{Deed, EndError, end};
 use crate::facts::{FactError, Facts, Session};
+use crate::hand_over::close_hand_over;
 use crate::host::{Host, Warning, now, with_causes};
 use crate::look::{is_held_by_service, look, marks};
 use crate::notice;
@@ -55,9 +56,9 @@ pub struct Attended {
     /// Whose it is.
     pub identity: Identity,
     /// The outcome word: `alive`, `skipped-service`, `skipped-stopped`, `needs-eager-fresh`, `reaped-gone`,
-    /// `reaped-idle`, `reaped-ephemeral` or `unknown`.
+    /// `reaped-idle`, `reaped-ephemeral`, `task-given` or `unknown`.
     pub action: &'static str,
-    /// The cause of a death, or what was mended, or why nothing could be told or done.
+    /// The cause of a death, or what was mended or given, or why nothing could be told or done.
     pub reason: Option<String>,
     /// What died.
     pub death: Option<Death>,
@@ -163,7 +164,11 @@ impl<'a> Round<'a> {
                 }
                 match park {
                     Park::Idle => facts.set_idle_reaped(now())?,
-                    Park::Ephemeral => drop(facts.clear_ephemeral_armed()?),
+                    Park::Ephemeral => {
+                        // As long as the answer stands it tells that the task is done.
+                        close_hand_over(self.host, identity, warnings)?;
+                        facts.clear_ephemeral_armed()?;
+                    }
                 }
                 self.leave(&facts, identity, action, None, warnings)?;
                 Ok(attended(None, None))

@@ -33,6 +33,15 @@ const SHOWN: usize = 2;
 /// How many of a screen that nobody knows.
 const SHOWN_OF_UNKNOWN: usize = 10;
 
+/// What is typed into a session that began anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FirstMessage<'a> {
+    /// The `initial_prompt` of the profile, if it has one.
+    OfProfile,
+    /// This task, and nothing else.
+    Task(&'a str),
+}
+
 /// A session that was just started.
 pub(crate) struct BringUp<'a> {
     pub(crate) host: &'a Host,
@@ -64,17 +73,36 @@ impl BringUp<'_> {
         ready
     }
 
-    /// Types the first prompt into a session that began anew. That it was not typed is a warning: the session
-    /// is up, and its prompt stands in the profile.
-    pub(crate) fn give_prompt(&self, peer: &Peer, warnings: &mut Vec<Warning>) {
-        let Some(prompt) = initial_prompt(peer, warnings) else { return };
-        let typed = self.server.session(&self.identity.to_string()).and_then(|session| {
-            let pane = session.pane()?;
-            enter(&session, &pane, &prompt, ["Enter"])
-        });
-        if let Err(e) = typed {
-            warnings.push(Warning::of("the initial prompt was not typed", &e));
+    /// Types the first message into a session that began anew. That the prompt of the profile was not typed is a
+    /// warning: the session is up, and its prompt stands in the profile.
+    ///
+    /// # Errors
+    ///
+    /// [`LaunchError::NotTyped`] for a task.
+    pub(crate) fn say(
+        &self,
+        first: FirstMessage<'_>,
+        peer: &Peer,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<(), LaunchError> {
+        match first {
+            FirstMessage::OfProfile => {
+                let Some(prompt) = initial_prompt(peer, warnings) else { return Ok(()) };
+                if let Err(e) = self.enter(&prompt) {
+                    warnings.push(Warning::of("the initial prompt was not typed", &e));
+                }
+                Ok(())
+            }
+            FirstMessage::Task(text) => self
+                .enter(text)
+                .map_err(|source| LaunchError::NotTyped { identity: self.identity.clone(), source }),
         }
+    }
+
+    fn enter(&self, text: &str) -> Result<(), TmuxError> {
+        let session = self.server.session(&self.identity.to_string())?;
+        let pane = session.pane()?;
+        enter(&session, &pane, text, ["Enter"])
     }
 
     fn watch(&self, start_up: &StartUp, warnings: &mut Vec<Warning>) -> Result<(), LaunchError> {

@@ -172,6 +172,12 @@ pub(crate) fn supervise(seen: &Seen, marks: &Marks, policy: Policy, now: Timesta
         _ if begins_anew(marks, now) => Verdict::NeedsEagerFresh,
         (SessionState::ServerDead, ServerEnd::Parked(park)) => Verdict::Reaped(park),
         (SessionState::ServerDead, ServerEnd::Unplanned) => Verdict::ReapedGone(Death::ServerDead),
+        (SessionState::ProgramEnded, _) | (SessionState::ServerDead, ServerEnd::AfterItsProgram)
+            if marks.is_ephemeral && marks.answered.is_some() =>
+        {
+            // Its program ended by itself, with its part done: no pass had to end it.
+            Verdict::Reaped(Park::Ephemeral)
+        }
         (SessionState::ProgramEnded, _) | (SessionState::ServerDead, ServerEnd::AfterItsProgram) => {
             Verdict::ReapedGone(Death::SessionGone)
         }
@@ -288,6 +294,16 @@ mod tests {
             ("gone, server", gone(ServerDead, Unplanned), none, server_dead()),
             ("gone, program", gone(ProgramEnded, Unplanned), none, session_gone()),
             ("gone, program first", gone(ServerDead, AfterItsProgram), none, session_gone()),
+            ("answered, ended by itself", gone(ProgramEnded, Unplanned), ephemeral(ago(1)), done()),
+            ("answered, and its server", gone(ServerDead, AfterItsProgram), ephemeral(ago(1)), done()),
+            ("answered, killed", gone(ServerDead, Unplanned), ephemeral(ago(1)), server_dead()),
+            ("ended without an answer", gone(ProgramEnded, Unplanned), ephemeral(None), session_gone()),
+            (
+                "answered, ended, not ephemeral",
+                gone(ProgramEnded, Unplanned),
+                Marks { answered: ago(1), ..none },
+                session_gone(),
+            ),
             ("parked, cut off", gone(ServerDead, Parked(Park::Idle)), none, idle()),
             ("ended, cut off", gone(ServerDead, Parked(Park::Ephemeral)), none, done()),
             ("idle", alive(ago(3600)), none, idle()),

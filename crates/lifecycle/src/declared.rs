@@ -65,6 +65,8 @@ pub const DECLARED: &[Declared] = &[
     ours("state/lifecycle/<identity>.deaths", "the times of the last deaths"),
     ours("state/lifecycle/<identity>.topic", "what a session has worked on"),
     ours("state/lifecycle/<identity>.ephemeral-armed", "that a worker has answered"),
+    ours("state/lifecycle/<identity>.task.<number>", "a task that waits for a worker"),
+    ours("state/lifecycle/<identity>.task-given", "which task is being handed over"),
     ours("state/lifecycle/<identity>.wake.lock", "one wake, stop or burial at a time"),
     ours("state/lifecycle/<identity>.system-prompt.md", "what a session was started with"),
     ours("state/supervisor.lock", "one supervisor at a time"),

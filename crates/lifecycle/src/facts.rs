@@ -218,6 +218,43 @@ impl<'a> Facts<'a> {
         self.time("ephemeral-armed")
     }
 
+    /// Marks that an ephemeral peer has answered.
+    ///
+    /// # Errors
+    ///
+    /// [`FactError::Write`].
+    pub(crate) fn set_ephemeral_armed(&self, now: Timestamp) -> Result<(), FactError> {
+        self.write("ephemeral-armed", format!("{}\n", iso_millis(now)).as_bytes())
+    }
+
+    /// Which task is being handed over. A mark that cannot be understood names none.
+    ///
+    /// # Errors
+    ///
+    /// [`FactError::Read`].
+    pub(crate) fn task_given(&self) -> Result<Option<Option<u64>>, FactError> {
+        let number = |mark: String| mark.split_whitespace().nth(1).and_then(|word| word.parse().ok());
+        Ok(self.mark("task-given")?.map(number))
+    }
+
+    /// Marks that this task is being handed over.
+    ///
+    /// # Errors
+    ///
+    /// [`FactError::Write`].
+    pub(crate) fn set_task_given(&self, now: Timestamp, number: u64) -> Result<(), FactError> {
+        self.write("task-given", format!("{} {number}\n", iso_millis(now)).as_bytes())
+    }
+
+    /// Takes that mark away.
+    ///
+    /// # Errors
+    ///
+    /// [`FactError::Write`].
+    pub(crate) fn clear_task_given(&self) -> Result<Removal, FactError> {
+        self.clear("task-given")
+    }
+
     /// Takes away that an ephemeral peer has answered.
     ///
     /// # Errors

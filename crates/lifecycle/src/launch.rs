@@ -11,9 +11,10 @@ use iapeer_statefile::{Line, Lock, Timestamp, ensure_dir, replace_file};
 use iapeer_tmux::{NewSession, Probe, Server, SessionSpec, Tmux, TmuxError, probe};
 
 use crate::attend::{arm_again, attend};
-use crate::bring_up::BringUp;
+use crate::bring_up::{BringUp, FirstMessage};
 use crate::end::{Deed, GRACE, end};
 use crate::facts::{Facts, ProcessId, Session};
+use crate::hand_over::close_hand_over;
 use crate::host::{Host, Warning, now};
 use crate::launch_env::LaunchEnv;
 use crate::observe::SessionState;
@@ -107,6 +108,18 @@ pub(crate) fn launch_locked(
     runtime: &Runtime,
     identity: Identity,
     request: &Request,
+    wake: &Lock,
+) -> Result<Launched, LaunchError> {
+    launch_with(host, runtime, identity, request, FirstMessage::OfProfile, wake)
+}
+
+/// [`launch_locked`], with what is typed first if the session begins anew.
+pub(crate) fn launch_with(
+    host: &Host,
+    runtime: &Runtime,
+    identity: Identity,
+    request: &Request,
+    first: FirstMessage<'_>,
     _wake: &Lock,
 ) -> Result<Launched, LaunchError> {
     let facts = Facts::of(host.layout(), &identity);
@@ -148,6 +161,10 @@ pub(crate) fn launch_locked(
                 }
             }
         }
+        if first == FirstMessage::OfProfile {
+            // The session of a task that was being handed over is gone, and this is not another one.
+            close_hand_over(host, &identity, &mut warnings)?;
+        }
         let prompt = match runtime.argv.takes_system_prompt() {
             true => system_prompt(host, &identity, peer, &mut warnings),
             false => None,
@@ -175,7 +192,7 @@ pub(crate) fn launch_locked(
     let session = BringUp { host, canary: &canary, identity: &identity, server: &server, program: &program };
     session.wait_ready(&runtime.start_up, &mut warnings)?;
     if matches!(how, How::Started(_)) {
-        session.give_prompt(peer, &mut warnings);
+        session.say(first, peer, &mut warnings)?;
     }
     Ok(Launched { identity, server_pid, how, warnings })
 }

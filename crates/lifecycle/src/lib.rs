@@ -49,6 +49,9 @@
 //! holds in memory is on the disk too, so that it may be killed at any moment. That a session is put to sleep is
 //! announced to its witness, done, and then written down; who is cut off in between is finished by the next look.
 //!
+//! *A task* is off its queue only when a session was ready and had it (`hand_over.rs`). A mark stands in between:
+//! of whoever is cut off the next one knows that a session may have the task, and ends one that has not answered.
+//!
 //! *A rename* is many writes that are one: a record of its steps stands from before the first to after the
 //! last. As long as it stands the registry is not changed, and [`finish_rename`] is the way forward.
 //!
@@ -113,7 +116,9 @@ mod bring_up;
 mod change;
 mod end;
 mod fleet;
+mod hand_over;
 mod input;
+mod inside;
 mod launch;
 mod launch_env;
 mod native_memory;
@@ -122,6 +127,7 @@ mod owed;
 mod plugin;
 mod press;
 mod provision;
+mod queue;
 mod remove;
 mod rename;
 mod stop;
@@ -159,6 +165,7 @@ pub use facts::{FactError, ProcessId, Session};
 pub use fleet::{Fleet, Mustered, Paced, muster, one_by_one, raise};
 pub use host::{FindError, Host, Peers, Warning};
 pub use incident::incidents;
+pub use inside::{self_done, self_fresh};
 pub use launch::{How, LaunchError, Launched, identity_of, launch, launch_for};
 pub use launch_env::LaunchEnvError;
 pub use layout::Layout;
@@ -170,6 +177,7 @@ pub use pass::{Pass, record_what_is_owed, supervise_once};
 pub use plugin::PluginSweep;
 pub use press::{Gesture, PressError, press};
 pub use provision::{Occasion, Provisioned};
+pub use queue::{QueueError, TASK_LIMIT, Task, drop_task, enqueue, queued};
 pub use recovery::{MendIndexError, mend_index};
 pub use remove::{IfLive, RemoveError, Removed, remove};
 pub use rename::{RenameError, Renamed, StepError, Unfinished, finish_rename, rename, unfinished_rename};

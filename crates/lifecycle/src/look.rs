@@ -53,7 +53,7 @@ pub(crate) fn is_held_by_service(host: &Host, identity: &Identity) -> bool {
 }
 
 /// Whether the profile says so. One that cannot be read does not.
-fn is_ephemeral(cwd: &Utf8Path) -> bool {
+pub(crate) fn is_ephemeral(cwd: &Utf8Path) -> bool {
     let (Reading::Present(profile) | Reading::Partial(profile, _)) = profile_document(cwd).read() else {
         return false;
     };

@@ -11,6 +11,7 @@ use crate::attend::{AttendError, Attended, Round, record_end};
 use crate::decide::{EAGER, Marks, Policy, begins_anew};
 use crate::degraded::{note_episodes, survey};
 use crate::facts::{FactError, Facts};
+use crate::hand_over::{GIVEN, hand_over};
 use crate::host::{Host, Warning, now, with_causes};
 use crate::launch::{LaunchError, adopt_if_live, launch};
 use crate::look::{is_held_by_service, marks};
@@ -18,6 +19,7 @@ use crate::notice;
 use crate::observe::SessionState;
 use crate::pane_logs;
 use crate::provision::Provisioned;
+use crate::queue::with_tasks;
 use crate::service::mend_missing;
 
 /// What a pass found and did.
@@ -42,6 +44,9 @@ pub fn supervise_once(host: &Host) -> Result<Pass, AttendError> {
     let mut pass = full_pass(host)?;
     for outcome in pass.outcomes.iter_mut().filter(|o| o.action == EAGER) {
         outcome.reason = relaunch(host, &outcome.identity, &mut pass.warnings);
+    }
+    for identity in tasks_due(host, &mut pass.warnings) {
+        pass.outcomes.extend(hand_over_task(host, &identity, &mut pass.warnings));
     }
     pass.notices = notice::give(host, &mut pass.warnings);
     Ok(pass)
@@ -82,6 +87,25 @@ pub(crate) fn look_after(host: &Host, identities: &[Identity]) -> Pass {
         }
     }
     pass
+}
+
+/// Everybody for whom there is a task to look at.
+pub(crate) fn tasks_due(host: &Host, warnings: &mut Vec<Warning>) -> Vec<Identity> {
+    with_tasks(host).unwrap_or_else(|e| {
+        warnings.push(Warning::of("the tasks cannot be looked at", &e));
+        Vec::new()
+    })
+}
+
+/// Gives the next task of an identity to a session, if that is due; the outcome then.
+pub(crate) fn hand_over_task(
+    host: &Host,
+    identity: &Identity,
+    warnings: &mut Vec<Warning>,
+) -> Option<Attended> {
+    let number = hand_over(host, identity, warnings)?;
+    let reason = Some(format!("task {number}"));
+    Some(Attended { identity: identity.clone(), action: GIVEN, reason, death: None })
 }
 
 /// Begins a session anew whose mark still asks for it; why that failed, if it did. The mark stands until the

@@ -2,11 +2,14 @@
 
 use iapeer_canary::CanaryError;
 use iapeer_registry::{Identity, Peer, Personality};
-use iapeer_statefile::{CommitError, Line, LockError, StateFault, WriteError, list_all, remove_file};
+use iapeer_statefile::{
+    CommitError, Line, LockError, ReadError, StateFault, WriteError, list_all, remove_file,
+};
 
 use crate::host::{Host, Warning, now};
 use crate::observe::{Status, identities, observe};
 use crate::provision::{Caller, Occasion, Provisioned, begin, due};
+use crate::queue::numbers;
 use crate::recovery::edit_index;
 use crate::removed::{Stage, remember_removal};
 use crate::rename::{Unfinished, none_unfinished};
@@ -25,12 +28,12 @@ pub struct Removed {
     pub warnings: Vec<Warning>,
 }
 
-/// What to do about a peer that is live.
+/// What to do about a peer that is live, or has tasks that wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IfLive {
     /// Refuse.
     Refuse,
-    /// Stop it first.
+    /// Stop it first, and drop its tasks.
     Stop,
 }
 
@@ -46,6 +49,17 @@ pub enum RemoveError {
         /// Its server.
         server_pid: u32,
     },
+    /// Tasks of it wait, which nobody would do.
+    #[error("{count} of {identity} would be lost", count = counted(*.tasks))]
+    Tasks {
+        /// In which runtime.
+        identity: Identity,
+        /// How many.
+        tasks: usize,
+    },
+    /// Its queue cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// Whether it is live could not be told.
     #[error("whether {identity} is live cannot be told: {reason}")]
     Unknown {
@@ -98,6 +112,10 @@ pub fn remove(host: &Host, peer: &Peer, if_live: IfLive) -> Result<Removed, Remo
             }
             (Status::Unknown(reason), _) => return Err(RemoveError::Unknown { identity, reason }),
         }
+        let tasks = numbers(host, &identity)?.len();
+        if tasks > 0 && if_live == IfLive::Refuse {
+            return Err(RemoveError::Tasks { identity, tasks });
+        }
         wakes.push(wake);
     }
     let personality = &peer.facts.personality;
@@ -135,6 +153,10 @@ pub fn remove(host: &Host, peer: &Peer, if_live: IfLive) -> Result<Removed, Remo
     }
     drop(wakes);
     Ok(Removed { peer: peer.clone(), outcomes, warnings })
+}
+
+fn counted(count: usize) -> String {
+    if count == 1 { "a task".to_owned() } else { format!("{count} tasks") }
 }
 
 /// Lets the provider take back the memory of a peer that is in the index no more. What fails stays owed,

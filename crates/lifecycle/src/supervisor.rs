@@ -18,7 +18,7 @@ use crate::attend::{AttendError, Attended};
 use crate::decide::EAGER;
 use crate::facts::Facts;
 use crate::host::{Host, Warning, now};
-use crate::pass::{Pass, full_pass, look_after, supervised};
+use crate::pass::{Pass, full_pass, look_after, supervised, tasks_due};
 use arrivals::Arrivals;
 use errands::{Errand, Errands};
 
@@ -84,8 +84,9 @@ enum Event {
     /// The watcher of deaths has ended.
     Blind,
     /// A session was written down.
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "nobody tells of files there"))]
     Arrived(Identity),
+    /// A task for this identity was put into its queue.
+    Task(Identity),
     /// What took long is done.
     Done(Vec<Attended>, Vec<Warning>),
     /// Somebody wants it to end.
@@ -243,6 +244,7 @@ impl Running<'_> {
             Err(e) => self.warn(vec![unlisted(&e)]),
         }
         self.watch_all();
+        self.hand_over_all();
         self.errands.send(Errand::Notices);
     }
 
@@ -255,6 +257,7 @@ impl Running<'_> {
                 self.warn(vec![Warning::new(message)]);
             }
             Event::Arrived(identity) => self.watch(&identity),
+            Event::Task(identity) => self.errands.send(Errand::HandOver(identity)),
             Event::Done(outcomes, warnings) => {
                 outcomes.iter().for_each(|outcome| (self.told)(Told::Outcome(outcome)));
                 self.warn(warnings);
@@ -285,6 +288,7 @@ impl Running<'_> {
         let due: Vec<_> = std::mem::take(&mut self.due).into_iter().collect();
         let pass = look_after(self.host, &due);
         self.digest(pass);
+        self.hand_over_all();
         self.errands.send(Errand::Notices);
     }
 
@@ -301,6 +305,14 @@ impl Running<'_> {
         }
         self.due.extend(pass.busy);
         self.warn(pass.warnings);
+    }
+
+    /// Whoever's session has ended is free for the next task.
+    fn hand_over_all(&mut self) {
+        let mut warnings = Vec::new();
+        let due = tasks_due(self.host, &mut warnings);
+        due.into_iter().for_each(|identity| self.errands.send(Errand::HandOver(identity)));
+        self.warn(warnings);
     }
 
     fn warn(&mut self, warnings: Vec<Warning>) {

@@ -10,6 +10,7 @@ mod logs;
 mod memory;
 mod peers;
 mod press;
+mod queue;
 mod rename;
 mod runtime;
 mod selftest;
@@ -90,6 +91,7 @@ fn dispatch(host: &Host, verb: Verb) -> Done {
         Verb::Refresh(args) => wake::refresh_verb(host, &args),
         Verb::Interrupt(args) => press::press_verb(host, Gesture::Interrupt, &args),
         Verb::Compact(args) => press::press_verb(host, Gesture::Compact, &args),
+        Verb::Worker(verb) => queue::worker_verb(host, &verb),
         Verb::Up(args) => fleet::up(host, &args),
         Verb::Down(output) => fleet::down(host, &output),
         Verb::Status(output) => sessions::status(host, &output),

@@ -16,7 +16,7 @@ use super::deaths::last_death;
 use super::rename::unfinished;
 use super::{
     Done, UNCLEAR, all_peers, commit_error, locked, one_peer, state_fault, stop_error, undo_error,
-    write_error,
+    unreadable, write_error,
 };
 use crate::args::{CreateArgs, InitArgs, Output, PeerArgs, RemoveArgs, RuntimeArgs, ShowArgs};
 use crate::env::absolute;
@@ -268,6 +268,9 @@ pub(crate) fn remove_verb(host: &Host, args: &RemoveArgs) -> Done {
     let Removed { peer, outcomes, warnings } = remove(host, &peer, if_live).map_err(|e| match &e {
         RemoveError::Live { .. } => CliError::of(Kind::Refused, &e)
             .hint(format!("iapeer stop {0}, or iapeer remove {0} --force", args.peer)),
+        RemoveError::Tasks { .. } => CliError::of(Kind::Refused, &e)
+            .hint(format!("iapeer queue list {0}, or iapeer remove {0} --force", args.peer)),
+        RemoveError::Read(e) => unreadable(e),
         RemoveError::Unknown { .. } => CliError::of(Kind::Refused, &e).hint(UNCLEAR),
         RemoveError::State(fault) => state_fault(host, fault),
         RemoveError::Lock(e) => locked(e),

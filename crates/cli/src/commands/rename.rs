@@ -47,6 +47,7 @@ pub(super) fn settle(host: &Host, verb: &Verb) -> Result<(), CliError> {
         | Verb::Down(_)
         | Verb::Interrupt(_)
         | Verb::Compact(_)
+        | Verb::Worker(_)
         | Verb::Supervise(_) => {
             if let Err(error) = finish(host) {
                 let told: Vec<_> = std::iter::once(error.message).chain(error.causes).collect();

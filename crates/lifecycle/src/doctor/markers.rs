@@ -64,7 +64,9 @@ fn one(sight: &Sight, identity: &Identity, fact: &str) -> Option<Finding> {
             facts.session().map(|session| session.map(|session| session.woke_at).into_iter().collect())
         }
         "deaths" => facts.deaths(),
-        "stopped" | "idle-reaped" | "fresh-next" | "new-eager" | "ephemeral-armed" => Ok(time_in(&path)),
+        "stopped" | "idle-reaped" | "fresh-next" | "new-eager" | "ephemeral-armed" | "task-given" => {
+            Ok(time_in(&path))
+        }
         _ => return None,
     };
     let times: Vec<i64> = match times {

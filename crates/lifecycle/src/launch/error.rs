@@ -93,6 +93,15 @@ pub enum LaunchError {
         /// What its pane showed last.
         shown: Vec<String>,
     },
+    /// The session is up and ready, but whether it has its task is not known.
+    #[error("{identity} is ready, but its task was not typed")]
+    NotTyped {
+        /// Whose it is.
+        identity: Identity,
+        /// Why not.
+        #[source]
+        source: TmuxError,
+    },
     /// What the user adds to its environment cannot be used.
     #[error(transparent)]
     Env(#[from] LaunchEnvError),

@@ -26,6 +26,19 @@ pub(super) fn of(entry: &Entry) -> String {
             format!("its death was counted ({}, {})", get("death"), get("cause"))
         }
         ("supervise", Some("spawned")) => "its server was not watched, and is again".to_owned(),
+        ("task", Some(state)) => {
+            let what = match state {
+                "added" => "was put into its queue",
+                "given" => "was given to a new session",
+                "returned" => "waits again: its session is gone without an answer",
+                "taken-off" => "was done by a session that was found to have answered",
+                "dropped" => "was taken out of its queue",
+                other => other,
+            };
+            format!("task {} {what}{}", get("number"), by())
+        }
+        ("self-done", _) => "its agent said that its task is done".to_owned(),
+        ("self-fresh", _) => "its agent asked to begin anew when the session ends".to_owned(),
         ("socket-restored", _) => "its socket was gone, and is there again".to_owned(),
         ("canary", Some("stood-down")) => format!("its witness was sent away ({})", get("signal")),
         ("canary", Some("dismissed")) => "its witness was told to be silent".to_owned(),
@@ -73,6 +86,10 @@ mod tests {
                 "its server was not watched, and is again",
             ),
             ("ts=T ev=memory-provision identity=i occasion=birth state=ok ms=3", "its memory, birth: ok"),
+            (
+                "ts=T ev=task identity=i number=3 state=added by=\"iapeer queue\"",
+                "task 3 was put into its queue, by iapeer queue",
+            ),
             ("ts=T ev=of-the-future identity=i a=1 b=\"two words\"", "of-the-future a=1 b=\"two words\""),
         ] {
             assert_eq!(of(&Entry::parse(line).expect("a line")), words, "{line}");

@@ -1,12 +1,11 @@
-//! Sessions that somebody else brings up are noticed as soon as they are written down.
+//! Sessions that somebody else brings up, and tasks, are noticed as soon as they are written down.
 
 use std::io;
 use std::sync::mpsc::Sender;
 
-use camino::Utf8Path;
-use iapeer_registry::Identity;
-
 use super::Event;
+use crate::queue::whose_task;
+use camino::Utf8Path;
 
 /// A watch for sessions that are written down. It ends when this is dropped.
 #[derive(Debug)]
@@ -23,8 +22,9 @@ impl Arrivals {
         use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
 
         let inotify = init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
-        // A fact is written beside its place and moved there.
-        add_watch(&inotify, facts.as_std_path(), WatchFlags::MOVED_TO | WatchFlags::ONLYDIR)?;
+        // A fact is written beside its place and moved there, and a task linked there, as it takes nobody's place.
+        let flags = WatchFlags::MOVED_TO | WatchFlags::CREATE | WatchFlags::ONLYDIR;
+        add_watch(&inotify, facts.as_std_path(), flags)?;
         let (over, end) = io::pipe()?;
         let thread = std::thread::Builder::new().name("arrivals".to_owned());
         thread.spawn(move || {
@@ -41,10 +41,13 @@ impl Arrivals {
     }
 }
 
-/// Whose session a file is.
+/// What a file tells of.
 #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "nobody tells of files there"))]
-fn session_of(file_name: &str) -> Option<Identity> {
-    file_name.strip_suffix(".session")?.parse().ok()
+fn event_of(file_name: &str) -> Option<Event> {
+    match file_name.strip_suffix(".session") {
+        Some(identity) => identity.parse().ok().map(Event::Arrived),
+        None => whose_task(file_name).map(Event::Task),
+    }
 }
 
 #[cfg(target_os = "linux")]
@@ -58,8 +61,7 @@ mod linux {
     use rustix::fs::inotify::Reader;
     use rustix::io::Errno;
 
-    use super::session_of;
-    use crate::supervisor::Event;
+    use super::{Event, event_of};
 
     /// Tells of sessions until `over` is closed at its other end.
     pub(super) fn tell(inotify: &OwnedFd, over: &PipeReader, arrived: &Sender<Event>) -> io::Result<()> {
@@ -76,13 +78,13 @@ mod linux {
             }
             let mut reader = Reader::new(inotify, &mut buffer);
             loop {
-                let name = match reader.next() {
-                    Ok(event) => event.file_name().and_then(|name| session_of(name.to_str().ok()?)),
+                let told = match reader.next() {
+                    Ok(event) => event.file_name().and_then(|name| event_of(name.to_str().ok()?)),
                     Err(Errno::AGAIN) => break,
                     Err(Errno::INTR) => continue,
                     Err(e) => return Err(e.into()),
                 };
-                if name.is_some_and(|identity| arrived.send(Event::Arrived(identity)).is_err()) {
+                if told.is_some_and(|event| arrived.send(event).is_err()) {
                     return Ok(());
                 }
             }

@@ -11,13 +11,15 @@ use crate::attend::Attended;
 use crate::decide::EAGER;
 use crate::host::Host;
 use crate::notice;
-use crate::pass::relaunch;
+use crate::pass::{hand_over_task, relaunch};
 
 /// Something that may take long.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Errand {
     /// Begin this session anew, if that is still wished.
     Relaunch(Identity),
+    /// Give the next task of this identity to a session, if that is due.
+    HandOver(Identity),
     /// Tell the provider of deaths.
     Notices,
 }
@@ -38,6 +40,9 @@ impl Errands {
                     Errand::Relaunch(identity) => {
                         let reason = relaunch(&host, &identity, &mut warnings);
                         outcomes.push(Attended { identity, action: EAGER, reason, death: None });
+                    }
+                    Errand::HandOver(identity) => {
+                        outcomes.extend(hand_over_task(&host, &identity, &mut warnings));
                     }
                     Errand::Notices => drop(notice::give(&host, &mut warnings)),
                 }

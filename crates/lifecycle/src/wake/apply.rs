@@ -48,6 +48,8 @@ pub(crate) fn decided(
 pub(crate) fn use_marks_up(facts: &Facts<'_>, request: &Request, how: How) -> Result<(), FactError> {
     if matches!(how, How::Started(_) | How::Resumed(_)) {
         facts.clear_idle_reaped()?;
+        // Whoever has answered was another session.
+        facts.clear_ephemeral_armed()?;
         if *request == Request::Start && !facts.deaths()?.is_empty() {
             facts.forget_deaths()?;
         }
