@@ -104,7 +104,7 @@ fn what_somebody_does_or_looks_at_is_not_idle() {
     host.has_been_idle();
     host.types("shell-alpha", "echo busy");
     let log = host.root("logs/lifecycle/shell-alpha.log");
-    wait_until("the output", || fs::read_to_string(&log).unwrap().contains("busy"));
+    wait_until("the output", || fs::read_to_string(&log).is_ok_and(|shown| shown.contains("busy")));
     assert_eq!(host.outcome()["action"], "alive");
 
     let terminal = Terminal::open(&host, 120);
@@ -136,7 +136,7 @@ fn an_ephemeral_peer_ends_when_it_is_done() {
     // It has answered, and is at work again.
     host.types("shell-alpha", "echo busy");
     let log = host.root("logs/lifecycle/shell-alpha.log");
-    wait_until("the output", || fs::read_to_string(&log).unwrap().contains("busy"));
+    wait_until("the output", || fs::read_to_string(&log).is_ok_and(|shown| shown.contains("busy")));
     assert_eq!(host.outcome()["action"], "alive");
     host.has_been_idle();
     host.snapshot("reaped-ephemeral", &[ONCE, "list"]);
@@ -357,6 +357,8 @@ fn a_supervisor_that_is_killed_at_any_moment_loses_nothing() {
     let mut random = Random::new(seed);
     let mut host = Host::with_peers(&PEERS);
     host.set("IAPEER_IDLE_SECS", "2");
+    // They die often here, and are to come up again each time.
+    host.set("IAPEER_CRASHLOOP_MAX", "100");
     let mut killed = Vec::new();
     for _ in 0..50 {
         let mut supervisor = host.command(IAPEER, "supervise --every 1").spawn().unwrap();
