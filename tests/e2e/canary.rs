@@ -82,6 +82,10 @@ fn a_death_after_a_dismissal_is_no_death() {
     let answer = "shell-alpha: its tmux server was ended on purpose, by iapeer canary (dismissed)";
     assert_eq!((&why["answer"], &why["confidence"]), (&answer.into(), &"certain".into()));
     host.fails("canary-dismiss-dead", 3, &["canary dismiss alpha"]);
+    // Nor does a pass count it: the session counts as put to sleep.
+    host.snapshot("canary-dismiss-pass", &["supervise --once", "supervise --once", "list"]);
+    assert!(!host.root("state/lifecycle/shell-alpha.deaths").exists());
+    assert!(host.root("state/lifecycle/shell-alpha.idle-reaped").exists());
     host.fails(
         "canary-dismiss-usage",
         2,

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::at_once::at_once;
 use crate::host::{Host, Ran};
-use crate::machine::murder;
+use crate::machine::{murder, wait_until};
 use crate::sight::json_file;
 
 /// Where Claude keeps the transcripts of a folder of this host.
@@ -164,6 +164,9 @@ fn what_stands_in_the_way_is_told_and_nothing_is_changed() {
 #[test]
 fn a_live_peer_keeps_its_name() {
     let (host, server) = Host::with_session();
+    // tmux makes it in its own time.
+    let pane_log = host.root("logs/lifecycle/shell-alpha.log");
+    wait_until("the pane log is there", || pane_log.exists());
     let before = host.files();
     host.fails("rename-live", 3, &["rename alpha beta"]);
     assert_eq!(host.runtime("alpha")["server_pid"], server);

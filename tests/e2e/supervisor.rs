@@ -104,7 +104,7 @@ fn what_somebody_does_or_looks_at_is_not_idle() {
     host.has_been_idle();
     host.types("shell-alpha", "echo busy");
     let log = host.root("logs/lifecycle/shell-alpha.log");
-    wait_until("the output", || fs::read_to_string(&log).unwrap().contains("busy"));
+    wait_until("the output", || fs::read_to_string(&log).is_ok_and(|shown| shown.contains("busy")));
     assert_eq!(host.outcome()["action"], "alive");
 
     let terminal = Terminal::open(&host, 120);
@@ -136,7 +136,7 @@ fn an_ephemeral_peer_ends_when_it_is_done() {
     // It has answered, and is at work again.
     host.types("shell-alpha", "echo busy");
     let log = host.root("logs/lifecycle/shell-alpha.log");
-    wait_until("the output", || fs::read_to_string(&log).unwrap().contains("busy"));
+    wait_until("the output", || fs::read_to_string(&log).is_ok_and(|shown| shown.contains("busy")));
     assert_eq!(host.outcome()["action"], "alive");
     host.has_been_idle();
     host.snapshot("reaped-ephemeral", &[ONCE, "list"]);

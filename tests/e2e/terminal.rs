@@ -13,6 +13,8 @@ impl<'a> Terminal<'a> {
     pub(crate) fn open(host: &'a Host, columns: u16) -> Terminal<'a> {
         let terminal = Terminal { host };
         terminal.tmux(&["new-session", "-d", "-x", &columns.to_string(), "-y", "30", "/bin/sh"]);
+        // What is typed before the shell asks is shown before its prompt, and what it prints then begins behind it.
+        wait_for("a prompt", || Some(terminal.screen()).filter(|screen| !screen.trim().is_empty()));
         terminal
     }
 
@@ -26,6 +28,12 @@ impl<'a> Terminal<'a> {
         ran.stdout
     }
 
+    /// What it shows.
+    #[track_caller]
+    fn screen(&self) -> String {
+        self.tmux(&["capture-pane", "-p"])
+    }
+
     /// Types a line.
     pub(crate) fn types(&self, line: &str) {
         self.tmux(&["send-keys", "-l", "--", line]);
@@ -36,6 +44,6 @@ impl<'a> Terminal<'a> {
     #[track_caller]
     pub(crate) fn shows(&self, words: &str) -> String {
         let what = format!("{words:?} on the screen");
-        wait_for(&what, || Some(self.tmux(&["capture-pane", "-p"])).filter(|screen| screen.contains(words)))
+        wait_for(&what, || Some(self.screen()).filter(|screen| screen.contains(words)))
     }
 }

@@ -29,6 +29,10 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// How often a witness looks that has no client to wait on, in seconds.
 pub(crate) const POLL_SECS: u32 = 2;
 
+/// The reason that stands in the line about a server that was ended because its program had ended, whether the
+/// exit hook did that or we.
+const AFTER_ITS_PROGRAM: &str = "session-ended";
+
 /// Why a session could not be looked after.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -215,12 +219,18 @@ impl<'a> Round<'a> {
                     return Ok((ServerEnd::Unplanned, Some((record.ts.clone(), cause_word(&record)))));
                 }
                 Some((stop, None)) => {
-                    return Ok(match stop.get("reason").and_then(Park::of_reason) {
-                        Some(park) => (ServerEnd::Parked(park), None),
-                        None => {
-                            let of_it = |r: &DeathRecord| r.server_pid == Some(subject.server.pid);
-                            (ServerEnd::AfterItsProgram, last_record(self.canary, of_it)?)
-                        }
+                    if let Some(park) = stop.get("reason").and_then(Park::of_reason) {
+                        return Ok((ServerEnd::Parked(park), None));
+                    }
+                    // Also where the end had been announced: the end of the program is a death on record.
+                    let of_it = |record: &DeathRecord| {
+                        record.identity == subject.identity && record.server_pid == Some(subject.server.pid)
+                    };
+                    let program = last_record(self.canary, of_it)?;
+                    return Ok(match stop.get("reason") {
+                        Some(AFTER_ITS_PROGRAM) => (ServerEnd::AfterItsProgram, program),
+                        _ if program.is_some() => (ServerEnd::AfterItsProgram, program),
+                        _ => (ServerEnd::OnPurpose, None),
                     });
                 }
                 None => {}
@@ -279,7 +289,7 @@ fn bury(
     let Ok(server) = session.server_process() else { return Ok(()) };
     if server.state() == Liveness::Alive {
         let subject = Subject::new(identity.to_string(), server);
-        let deed = Deed { by: "supervisor", reason: "session-ended" };
+        let deed = Deed { by: "supervisor", reason: AFTER_ITS_PROGRAM };
         end(host, canary, &subject, identity, session.pane.as_ref().map(|p| p.pid), deed, warnings)?;
     }
     Ok(())

@@ -140,8 +140,10 @@ impl fmt::Display for Death {
 /// Whether the server's end was somebody's intention, as far as the journals tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ServerEnd {
-    /// The witness wrote that the exit hook ended it: the program went first.
+    /// It was ended because its program had ended.
     AfterItsProgram,
+    /// Somebody said before that it would end.
+    OnPurpose,
     /// A pass ended it, and was cut off before it had written that down.
     Parked(Park),
     /// Nothing of the kind is known.
@@ -170,6 +172,7 @@ pub(crate) fn supervise(seen: &Seen, marks: &Marks, policy: Policy, now: Timesta
         },
         _ if marks.is_stopped => Verdict::SkippedStopped,
         _ if begins_anew(marks, now) => Verdict::NeedsEagerFresh,
+        (SessionState::ServerDead, ServerEnd::OnPurpose) => Verdict::SkippedStopped,
         (SessionState::ServerDead, ServerEnd::Parked(park)) => Verdict::Reaped(park),
         (SessionState::ServerDead, ServerEnd::Unplanned) => Verdict::ReapedGone(Death::ServerDead),
         (SessionState::ProgramEnded, _) | (SessionState::ServerDead, ServerEnd::AfterItsProgram)
@@ -254,7 +257,7 @@ mod tests {
 
     #[test]
     fn the_supervise_table() {
-        use ServerEnd::{AfterItsProgram, Parked, Unplanned};
+        use ServerEnd::{AfterItsProgram, OnPurpose, Parked, Unplanned};
         use SessionState::{ProgramEnded, ServerDead, Unknown};
 
         let unclear = || Unknown("a reason".to_owned());
@@ -304,6 +307,9 @@ mod tests {
                 Marks { answered: ago(1), ..none },
                 session_gone(),
             ),
+            ("ended on purpose", gone(ServerDead, OnPurpose), none, Verdict::SkippedStopped),
+            ("ended on purpose, eager", gone(ServerDead, OnPurpose), eager(1), Verdict::NeedsEagerFresh),
+            ("ended on purpose, program first", gone(ProgramEnded, OnPurpose), none, session_gone()),
             ("parked, cut off", gone(ServerDead, Parked(Park::Idle)), none, idle()),
             ("ended, cut off", gone(ServerDead, Parked(Park::Ephemeral)), none, done()),
             ("idle", alive(ago(3600)), none, idle()),

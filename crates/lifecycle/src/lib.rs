@@ -1,9 +1,8 @@
 //! What happens when to the peers of a host.
 //!
 //! **What it is.** The verbs behind the command line, as functions of a [`Host`]: [`birth`], [`launch`],
-//! [`stop`], [`rename`], [`remove`], [`verify`], [`supervise_once`], [`Supervisor`], [`deaths`], [`logs`](fn@logs), [`why`],
-//! [`doctor`](fn@doctor). Each says what it did in a typed answer;
-//! none prints.
+//! [`stop`], [`rename`], [`remove`], [`verify`], [`supervise_once`], [`Supervisor`], [`deaths`],
+//! [`logs`](fn@logs), [`why`], [`doctor`](fn@doctor). Each says what it did in a typed answer; none prints.
 //!
 //! **What it is not.** It holds no state in memory between calls, and knows no file format
 //! of its own but the facts under `state/lifecycle`: the index and the profiles are `iapeer-registry`'s,
@@ -46,8 +45,9 @@
 //! own in a temporary root, in many ways, and holds what is on record against what was promised.
 //!
 //! *The supervisor* ([`Supervisor`]) makes a pass from time to time and waits in the kernel in between. What it
-//! holds in memory is on the disk too, so that it may be killed at any moment. That a session is put to sleep is
-//! announced to its witness, done, and then written down; who is cut off in between is finished by the next look.
+//! holds in memory is on the disk too, so that it may be killed at any moment. That a session is put to sleep
+//! is announced to its witness, done, and then written down; who is cut off in between is finished by the next
+//! look.
 //!
 //! *A task* is off its queue only when a session was ready and had it (`hand_over.rs`). A mark stands in between:
 //! of whoever is cut off the next one knows that a session may have the task, and ends one that has not answered.
@@ -55,15 +55,14 @@
 //! *A rename* is many writes that are one: a record of its steps stands from before the first to after the
 //! last. As long as it stands the registry is not changed, and [`finish_rename`] is the way forward.
 //!
-//! *The service manager* runs the supervisor by an entry that [`service`] writes, which tells by itself whether it
-//! is ours and as it was written. Each tmux server has a scope of its own where that outlives a logout.
+//! *The service manager* runs the supervisor by an entry that [`service`] writes, which tells by itself whether
+//! it is ours and as it was written. Each tmux server has a scope of its own where that outlives a logout.
 //!
 //! # Limitations
 //!
-//! What [`PluginSweep`] expects of `claude` and
-//! `codex` is from their documentation and was tried on imitations only. A process that left both the tree
-//! and the terminal session of its agent is not found when the session ends. The code for macOS has never
-//! been run.
+//! What [`PluginSweep`] expects of `claude` and `codex` is from their documentation and was tried on imitations
+//! only. A process that left both the tree and the terminal session of its agent is not found when the session
+//! ends. The code for macOS has never been run.
 //!
 //! # Example
 //!
@@ -106,6 +105,7 @@ mod observe;
 mod prompt;
 mod runtime;
 mod scope;
+mod search;
 mod transcripts;
 mod tree;
 mod wake;

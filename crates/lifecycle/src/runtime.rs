@@ -1,11 +1,10 @@
 //! What a runtime is: built in, or a file that a user adds. Both have the same form.
 
-use std::os::unix::fs::PermissionsExt;
-
 use camino::{Utf8Path, Utf8PathBuf};
 use iapeer_registry::RuntimeName;
 use iapeer_statefile::{ReadError, list_folder, read_file, with_causes};
 
+use crate::search::{find_program, is_program};
 use crate::{Layout, Settings, Warning};
 
 mod definition;
@@ -224,14 +223,9 @@ impl Runtime {
             let path = Utf8PathBuf::from(program);
             return if is_program(&path) { Ok(path) } else { Err(missing(program, "no executable file")) };
         }
-        let on_path =
-            std::env::split_paths(&settings.path).filter_map(|p| Utf8PathBuf::from_path_buf(p).ok());
-        let at_home = settings.home.iter().map(|home| home.join(".local/bin"));
-        on_path
-            .chain(at_home)
-            .filter(|folder| folder.is_absolute())
-            .map(|folder| folder.join(program))
-            .find(|path| is_program(path))
+        let at_home = || settings.home.as_ref().map(|home| home.join(".local/bin").join(program));
+        find_program(&settings.path, program)
+            .or_else(|| at_home().filter(|path| path.is_absolute() && is_program(path)))
             .ok_or_else(|| missing(program, "neither on PATH nor in ~/.local/bin"))
     }
 }
@@ -247,8 +241,4 @@ pub fn check_definition(file: &Utf8Path) -> Result<Option<DefinitionCheck>, Runt
         fault: Definition::parse(&bytes).err(),
         warnings: unknown_keys(&String::from_utf8_lossy(&bytes)),
     }))
-}
-
-fn is_program(path: &Utf8Path) -> bool {
-    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }

@@ -9,7 +9,8 @@ use std::ffi::OsString;
 use iapeer_registry::Identity;
 
 use crate::layout::key_of;
-use crate::service::{find_program, lingers, user_manager};
+use crate::search::find_program;
+use crate::service::{lingers, user_manager};
 use crate::{Scopes, Settings};
 
 /// What has to stand in front of the command that starts the server of an identity; `None` where there is no

@@ -21,7 +21,7 @@ use iapeer_statefile::{QuarantineError, ReadError, WriteError};
 use serde::{Deserialize, Serialize};
 
 pub use apply::{IfOthers, Installed, Started, Uninstalled, Written, install, mend_missing, uninstall};
-pub(crate) use call::{find_program, lingers, user_manager};
+pub(crate) use call::{lingers, user_manager};
 pub use definition::{Definition, DefinitionError};
 pub use entry::{Entry, EntryState, Problem, entry, problems, supervisor};
 

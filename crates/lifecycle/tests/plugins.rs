@@ -5,7 +5,7 @@
 mod machine;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -47,8 +47,12 @@ impl Shop {
     fn with(mut self, runtime: &str, answers: &[(&str, &str)]) -> Shop {
         let folder = self.machine.make_folder(runtime);
         let program = folder.join("program");
-        fs::write(&program, IMITATION).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+        // By another process: a program that is open for writing, also in a process that another test is just
+        // starting, cannot be started ("text file busy").
+        let text = folder.join("program.text");
+        fs::write(&text, IMITATION).unwrap();
+        let installed = Command::new("install").args(["-m", "700"]).args([&text, &program]).status().unwrap();
+        assert!(installed.success());
         for (verb, answer) in answers {
             fs::write(folder.join(verb), answer).unwrap();
         }

@@ -165,7 +165,7 @@ pub(super) fn launch_error(error: &LaunchError) -> CliError {
         LaunchError::Refused { identity, refusal, detail } => {
             let cli = CliError::of(Kind::Refused, error);
             match refusal {
-                Refusal::Stopped => cli.hint(format!("iapeer start {}", identity.personality())),
+                Refusal::Stopped => cli.hint(format!("iapeer start {}", words_of(identity))),
                 Refusal::HeldByService => cli,
                 Refusal::CrashLoop => cli
                     .hint(format!("see what it died of: iapeer why {0}", words_of(identity)))
@@ -187,7 +187,7 @@ pub(super) fn launch_error(error: &LaunchError) -> CliError {
         }
         LaunchError::Runtime(e) => runtime_hint(cli, e),
         LaunchError::Ended { identity, shown, .. } => {
-            pane_showed(cli, shown).hint(format!("iapeer why {}", identity.personality()))
+            pane_showed(cli, shown).hint(format!("iapeer why {}", words_of(identity)))
         }
         LaunchError::NotReady { identity, shown, .. } => {
             let (peer, runtime) = (identity.personality(), identity.runtime());

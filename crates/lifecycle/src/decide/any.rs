@@ -15,6 +15,7 @@ fn any_seen() -> impl Strategy<Value = Seen> {
     let end = prop_oneof![
         Just(ServerEnd::Unplanned),
         Just(ServerEnd::AfterItsProgram),
+        Just(ServerEnd::OnPurpose),
         Just(ServerEnd::Parked(Park::Idle)),
         Just(ServerEnd::Parked(Park::Ephemeral)),
     ];

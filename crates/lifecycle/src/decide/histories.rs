@@ -31,6 +31,7 @@ fn any_happening() -> impl Strategy<Value = Happening> {
         Just(Happening::ProgramEnds),
         Just(Happening::ServerDies(ServerEnd::Unplanned)),
         Just(Happening::ServerDies(ServerEnd::AfterItsProgram)),
+        Just(Happening::ServerDies(ServerEnd::OnPurpose)),
         Just(Happening::CannotBeTold),
         Just(Happening::CanBeToldAgain),
         (0u64..8000).prop_map(Happening::Quiet),

@@ -10,8 +10,6 @@ use super::finding::{or_ok, some};
 use super::sight::{Sight, quoted};
 use super::walk::Node;
 
-/// What the panes of all sessions may have written together, in bytes.
-const PANES: u64 = 512 << 20;
 /// What each of forensics, quarantine and backups may have, in bytes.
 const FOLDER: u64 = 64 << 20;
 /// No generation of a journal is read beyond this, in bytes.
@@ -37,7 +35,7 @@ pub(super) fn logs(sight: &Sight) -> Vec<Finding> {
     }
     let sweep = "iapeer supervise --once";
     for (folder, budget, remedy) in [
-        (layout.pane_logs(), PANES, "rm the logs of sessions that do not run"),
+        (layout.pane_logs(), settings.pane_logs.folder_budget, "rm the logs of sessions that do not run"),
         (layout.forensics(), FOLDER, sweep),
         (layout.quarantine(), FOLDER, "look through it and rm what is not needed"),
         (layout.backups(), FOLDER, "look through it and rm what is not needed"),

@@ -8,7 +8,8 @@ use iapeer_statefile::with_causes;
 use super::finding::or_ok;
 use super::sight::Sight;
 use super::{Finding, Grade, peers};
-use crate::service::{Definition, Entry, EntryState, Manager, entry, find_program, problems};
+use crate::search::find_program;
+use crate::service::{Definition, Entry, EntryState, Manager, entry, problems};
 use crate::{Host, Settings};
 
 pub(super) fn service(sight: &Sight) -> Vec<Finding> {

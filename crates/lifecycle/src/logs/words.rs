@@ -17,6 +17,10 @@ pub(super) fn of(entry: &Entry) -> String {
         ("wake", Some("resume")) => format!("was started, and goes on where it was ({})", get("cause")),
         ("wake", Some("refused")) => format!("was not started ({})", get("cause")),
         ("wake", Some("adopted")) => "was found alive, and is looked after".to_owned(),
+        ("wake-failed", _) => format!("did not become ready: {}", get("reason")),
+        ("refresh", _) => format!("is to begin anew at its next wake{}", by()),
+        ("interrupt", _) => format!("was told to leave what it is doing{}", by()),
+        ("compact", _) => format!("was told to compact its context{}", by()),
         ("server-stop", _) => on_purpose(entry),
         ("stop", _) => format!("was stopped{}", by()),
         ("start", _) => format!("may be started again{}", by()),
@@ -25,6 +29,10 @@ pub(super) fn of(entry: &Entry) -> String {
         ("supervise", Some("reaped-gone")) => {
             format!("its death was counted ({}, {})", get("death"), get("cause"))
         }
+        ("supervise", Some("reaped-idle")) => "did nothing for long, and was put to sleep".to_owned(),
+        ("supervise", Some("reaped-ephemeral")) => "has done its one piece of work, and was ended".to_owned(),
+        ("supervise", Some("skipped-stopped")) => "is gone, on purpose; nothing was counted".to_owned(),
+        ("supervise", Some("needs-eager-fresh")) => "is gone, and is to begin anew at once".to_owned(),
         ("supervise", Some("spawned")) => "its server was not watched, and is again".to_owned(),
         ("task", Some(state)) => {
             let what = match state {
@@ -54,6 +62,7 @@ pub(super) fn of(entry: &Entry) -> String {
         ("state-mended", _) => format!("{} was mended, from {}: {}", get("file"), get("from"), get("fault")),
         ("state-restored", _) => format!("{} was brought back, from {}{}", get("file"), get("from"), by()),
         ("service", Some(state)) => format!("the service was {state}: {}{}", get("path"), by()),
+        ("supervisor", Some(state)) => format!("the supervisor {state} (pid {})", get("pid")),
         _ => happening(entry).what,
     }
 }
@@ -84,6 +93,12 @@ mod tests {
             (
                 "ts=T ev=supervise identity=i action=canary state=spawned origin=retrofit",
                 "its server was not watched, and is again",
+            ),
+            ("ts=T ev=supervise identity=i action=reaped-idle", "did nothing for long, and was put to sleep"),
+            ("ts=T ev=supervisor state=started pid=7", "the supervisor started (pid 7)"),
+            (
+                "ts=T ev=refresh identity=i by=\"iapeer refresh\"",
+                "is to begin anew at its next wake, by iapeer refresh",
             ),
             ("ts=T ev=memory-provision identity=i occasion=birth state=ok ms=3", "its memory, birth: ok"),
             (

@@ -1,7 +1,5 @@
 //! Asking the service manager.
 
-use std::ffi::OsStr;
-use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -9,6 +7,7 @@ use iapeer_provision_exec::{Run, State};
 
 use super::{Manager, ServiceError, launchd};
 use crate::Settings;
+use crate::search::find_program;
 
 /// How long one command has.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -134,17 +133,6 @@ pub(crate) fn lingers(settings: &Settings) -> bool {
     let question = Run::new(program).args(["show-user", &user, "--property=Linger", "--value"]);
     let outcome = question.time_limit(QUESTION_LIMIT).run();
     outcome.state == State::Ok && outcome.stdout.text().trim() == "yes"
-}
-
-/// The program of this name in the folders of a search path.
-pub(crate) fn find_program(search_path: &OsStr, name: &str) -> Option<Utf8PathBuf> {
-    let folders = std::env::split_paths(search_path).filter_map(|p| Utf8PathBuf::from_path_buf(p).ok());
-    folders.filter(|folder| folder.is_absolute()).map(|folder| folder.join(name)).find(|p| is_program(p))
-}
-
-/// Whether a file is there that may be executed.
-pub(super) fn is_program(path: &Utf8Path) -> bool {
-    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 fn unit(name: &str) -> String {

@@ -3,12 +3,12 @@
 use camino::Utf8PathBuf;
 use iapeer_statefile::{HeldLocks, Holder, read_file};
 
-use super::call::is_program;
 use super::definition::{is_fleeting, name, parse};
 use super::record::Record;
 use super::{Definition, Manager, ServiceError, launchd};
 use crate::doctor::Grade;
 use crate::host::{Host, with_causes};
+use crate::search::is_program;
 
 /// No entry is larger than this, in bytes.
 const LIMIT: u64 = 256 << 10;

@@ -37,12 +37,19 @@ impl<'a> Story<'a> {
         let wakes = || of_it().filter(|entry| entry.event() == "wake");
         let start = wakes().rfind(|entry| !is_refusal(entry)).map(Entry::ts);
         let since = |ts: &str| start.is_none_or(|start| ts >= start);
+        // A program that ends at once may do so before the line about its start is written.
+        let was_counted = of_it().any(|entry| {
+            entry.event() == "supervise"
+                && entry.get("action") == Some("reaped-gone")
+                && entry.get("cause") != Some("unknown")
+                && since(entry.ts())
+        });
         Story {
             start,
             was_awake: was_awake || last.is_some(),
             last,
             // A death before the last start explains nothing about now.
-            death: last.filter(|record| since(&record.ts)),
+            death: last.filter(|record| since(&record.ts) || was_counted),
             ended: of_it().rfind(|entry| entry.event() == "server-stop" && since(entry.ts())),
             refused: wakes().rfind(|entry| is_refusal(entry) && since(entry.ts())),
         }
@@ -110,6 +117,8 @@ mod tests {
     const REFUSED: &str =
         "ts=2026-11-21T04:00:00.000Z ev=wake identity=shell-a mode=refused cause=crash-loop";
     const ENDED: &str = "ts=2026-11-21T02:00:00.000Z ev=server-stop identity=shell-a by=\"iapeer stop\" reason=stop death=d end=1";
+    const COUNTED: &str = "ts=2026-11-21T03:00:01.000Z ev=supervise identity=shell-a action=reaped-gone \
+        death=server-dead cause=unobserved";
     const OF_ANOTHER: &str =
         "ts=2026-11-21T05:00:00.000Z ev=wake identity=shell-b mode=fresh cause=first-wake";
 
@@ -140,6 +149,7 @@ mod tests {
                 "shell-a is asleep, and no death of it is recorded".to_owned(),
                 Unknown,
             ),
+            (asleep(), &[START, STARTED_AGAIN, COUNTED], true, died.to_owned(), Unknown),
             (asleep(), &[START, ENDED], false, ended.to_owned(), Certain),
             (asleep(), &[START, ENDED], true, died.to_owned(), Unknown),
             (

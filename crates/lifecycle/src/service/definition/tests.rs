@@ -4,7 +4,7 @@ use iapeer_provision_exec::{Run, State};
 use proptest::prelude::*;
 
 use super::*;
-use crate::service::find_program;
+use crate::search::find_program;
 
 /// What breaks a line, a word, a comment or a variable where it is not written down with care.
 const NASTY: [&str; 9] = [
