@@ -119,8 +119,7 @@ impl Journal {
         // part that is still to be opened to no other, so no line is missed, and what is met twice is known.
         let mut open = Vec::new();
         let mut met = Vec::new();
-        let older = (1..=self.rotation.map_or(0, |r| r.keep)).map(|n| self.generation(n));
-        for path in [self.path.clone()].into_iter().chain(older) {
+        for path in self.files() {
             let Some((file, meta)) = open_for_reading(&path)? else { continue };
             if !met.contains(&(meta.dev(), meta.ino())) {
                 met.push((meta.dev(), meta.ino()));
@@ -141,8 +140,7 @@ impl Journal {
     /// [`ReadError`] when a generation that has to be looked at is there and cannot be read.
     pub fn find_last(&self, wanted: impl Fn(&Entry) -> bool) -> Result<Option<Entry>, ReadError> {
         // The newest first: a rotation meanwhile moves lines to where we are still to look, or shows them twice.
-        let older = (1..=self.rotation.map_or(0, |r| r.keep)).map(|n| self.generation(n));
-        for path in [self.path.clone()].into_iter().chain(older) {
+        for path in self.files() {
             let Some((file, meta)) = open_for_reading(&path)? else { continue };
             let bytes = read_open(file, &meta, &path, READ_LIMIT)?;
             // What follows the last newline may be a part of a line.
@@ -154,6 +152,12 @@ impl Journal {
             }
         }
         Ok(None)
+    }
+
+    /// Where its lines may be, the newest first.
+    fn files(&self) -> impl Iterator<Item = Utf8PathBuf> {
+        let older = (1..=self.rotation.map_or(0, |r| r.keep)).map(|n| self.generation(n));
+        std::iter::once(self.path.clone()).chain(older)
     }
 
     fn generation(&self, n: u32) -> Utf8PathBuf {
