@@ -15,6 +15,9 @@ use crate::{Entry, Line, Lock, ReadError, Wait, ensure_dir, rename_file};
 /// No generation of a journal is read beyond this, in bytes: far above any sensible rotation size.
 const READ_LIMIT: u64 = 256 << 20;
 
+/// How much of a journal is read at once when it is read from its end, in bytes.
+const PIECE: u64 = 16 << 10;
+
 /// A journal and its rotation.
 #[derive(Debug, Clone)]
 pub struct Journal {
@@ -142,12 +145,13 @@ impl Journal {
         // The newest first: a rotation meanwhile moves lines to where we are still to look, or shows them twice.
         for path in self.files() {
             let Some((file, meta)) = open_for_reading(&path)? else { continue };
-            let bytes = read_open(file, &meta, &path, READ_LIMIT)?;
-            // What follows the last newline may be a part of a line.
-            let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
-            let lines = bytes[..whole].rsplit(|b| *b == b'\n');
-            let mut entries = lines.filter_map(|line| Entry::parse(&String::from_utf8_lossy(line)).ok());
-            if let Some(entry) = entries.find(&wanted) {
+            if meta.len() > READ_LIMIT {
+                return Err(ReadError::TooLarge { path, limit: READ_LIMIT });
+            }
+            let found = find_last_line(&file, meta.len(), |line| {
+                Entry::parse(&String::from_utf8_lossy(line)).ok().filter(&wanted)
+            });
+            if let Some(entry) = found.map_err(|source| ReadError::Io { path, source })? {
                 return Ok(Some(entry));
             }
         }
@@ -209,6 +213,33 @@ impl Journal {
             _ => rename_file(&self.path, &self.generation(1)),
         }
     }
+}
+
+/// What `find` makes of the last of the first `len` bytes' whole lines of which it makes something. The file
+/// is read from its end, piece by piece: what is kept in memory is a piece and the longest line.
+fn find_last_line<T>(file: &File, len: u64, find: impl Fn(&[u8]) -> Option<T>) -> io::Result<Option<T>> {
+    let mut start = len;
+    // The bytes from `start` on that belong to no line we have seen.
+    let mut rest = Vec::new();
+    // What follows the last newline may be a part of a line.
+    let mut whole = false;
+    while start > 0 {
+        // As much as there is already, or an endless line would be copied once for each piece of it.
+        let piece = start.min(PIECE.max(rest.len() as u64));
+        start -= piece;
+        let mut bytes = vec![0; usize::try_from(piece).expect("a piece of what fits into memory")];
+        file.read_exact_at(&mut bytes, start)?;
+        bytes.append(&mut rest);
+        while let Some(newline) = bytes.iter().rposition(|b| *b == b'\n') {
+            if whole && let Some(found) = find(&bytes[newline + 1..]) {
+                return Ok(Some(found));
+            }
+            whole = true;
+            bytes.truncate(newline);
+        }
+        rest = bytes;
+    }
+    Ok(if whole { find(&rest) } else { None })
 }
 
 /// Ends a torn line: a word without `=` makes it unreadable, wherever it was torn.

@@ -217,6 +217,33 @@ fn the_last_line_of_a_kind_is_found_in_whichever_generation_it_is() {
     assert_eq!(last(&|entry| entry.event() == "rare").as_deref(), Some("33"));
 }
 
+/// A journal is read from its end in pieces of 16 KiB: lines that end at the edge of one, and that are longer.
+#[test]
+fn a_line_is_found_whole_wherever_it_lies() {
+    let f = folder();
+    let journal = Journal::new(f.join("x.log"));
+    let line = |n: usize, len: usize| {
+        let short = Line::new(Timestamp::now(), "x").field("n", n).field("pad", "").render();
+        Line::new(Timestamp::now(), "x")
+            .field("n", n)
+            .field("pad", "p".repeat(len - short.len() + 1))
+            .render()
+    };
+    for len in [16_382, 16_383, 16_384, 32_767, 40_000, 100_000, 4_095, 127] {
+        // The first is looked for, so that all the others are passed on the way.
+        let text: Vec<String> = (0..5).map(|n| line(n, len)).collect();
+        std::fs::write(journal.path(), text.join("\n") + "\n").unwrap();
+        for wanted in ["4", "2", "0"] {
+            let found =
+                journal.find_last(|entry| entry.get("n") == Some(wanted)).unwrap().expect("it is there");
+            let read = journal.read().unwrap().entries;
+            let same = read.iter().find(|entry| entry.get("n") == Some(wanted)).unwrap();
+            assert_eq!(&found, same, "line {wanted} of {len} bytes");
+        }
+        assert!(journal.find_last(|entry| entry.get("n") == Some("5")).unwrap().is_none());
+    }
+}
+
 /// A writer that meets another's line on its way sees a part of it, and marks what is whole by then.
 #[test]
 fn a_mark_after_a_whole_line_is_no_loss() {
