@@ -12,8 +12,15 @@ use crate::oom::OomBaseline;
 /// The pause between two looks when another way of waiting has failed, in seconds.
 const POLL_SECS: u32 = 2;
 
+/// What ends the head of every script.
+const CONSTANT: &str = "# ---- constant from here on; only the values above differ from script to script ----
+LC_ALL=C
+export LC_ALL
+
+";
+const WAIT: &str = include_str!("shell/wait.sh");
 const BASE: &str = include_str!("shell/base.sh");
-const WATCH: &str = include_str!("shell/watch.sh");
+const ARM: &str = include_str!("shell/arm.sh");
 const COMMON: &str = include_str!("shell/common.sh");
 const WITNESS: &str = include_str!("shell/witness.sh");
 const EXIT_HOOK: &str = include_str!("shell/exit-hook.sh");
@@ -140,7 +147,7 @@ impl Script {
         head.value("wait", "wait_mode", wait.word())?;
         head.value("wait", "poll_secs", &poll_secs.to_string())?;
         head.arguments("command", argv)?;
-        Ok(head.with_body(&[BASE, WATCH, COMMON, WITNESS]))
+        Ok(head.with_body(&[WAIT, BASE, ARM, COMMON, WITNESS]))
     }
 }
 
@@ -227,7 +234,7 @@ impl Head {
     }
 
     fn with_body(self, parts: &[&str]) -> String {
-        self.0 + &parts.concat()
+        self.0 + CONSTANT + &parts.concat()
     }
 }
 
@@ -289,14 +296,14 @@ mod tests {
 
     #[test]
     fn the_bodies_are_readable_in_every_locale() {
-        for body in [BASE, WATCH, COMMON, WITNESS, EXIT_HOOK] {
+        for body in [WAIT, BASE, ARM, COMMON, WITNESS, EXIT_HOOK] {
             assert!(body.is_ascii());
         }
     }
 
     #[test]
     fn no_process_is_looked_for_by_name() {
-        let text = format!("{BASE}{WATCH}{COMMON}{WITNESS}{EXIT_HOOK}");
+        let text = [WAIT, BASE, ARM, COMMON, WITNESS, EXIT_HOOK].concat();
         for tool in ["grep", "kill"].map(|end| format!("p{end}")) {
             assert!(!text.contains(&tool), "{tool}");
         }

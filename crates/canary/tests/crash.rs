@@ -14,15 +14,22 @@ use iapeer_canary::{Liveness, Signal};
 use std::collections::BTreeSet;
 use support::{Lab, Recorder, SH, Server, Shell, lifeline_script, wait_for};
 
-/// Counts the commands; before the wanted one the shell is cut off. `$?` is what the command before left.
+/// Counts the commands; before the wanted one the shell is cut off. `$?` is what the command before left. The
+/// child that arms has numbers of its own, and may be cut off alone.
 const CRASH: &str = "crash() {
   crash_code=$?
   crash_count=$((crash_count + 1))
-  if [ \"$crash_count\" -eq \"$CRASH_AT\" ]; then kill -s \"$CRASH_BY\" $$; fi
+  if [ \"$crash_count\" -eq \"$CRASH_AT\" ]; then
+    if [ \"$CRASH_BY\" = child ]; then exit 137; fi
+    kill -s \"$CRASH_BY\" $$
+  fi
   return \"$crash_code\"
 }
 crash_count=0
+[ -z \"${witness_part:-}\" ] || crash_count=1000
 ";
+/// The first number of the child's.
+const CHILD: u32 = 1000;
 
 /// The script with a call before each line where one may stand.
 fn with_crash_points(text: &str) -> String {
@@ -71,12 +78,16 @@ fn run(shell: Shell, at: u32, by: &str, deaths_seen: &mut BTreeSet<String>) -> R
     let text = with_crash_points(&lifeline_script(&lab, &subject));
     let text = format!("CRASH_AT={at} CRASH_BY={by}\n{text}");
     let mut recorder = Recorder::start(shell, &text, server.lifeline(), &lab.root);
-    // It arms, or is cut off in that.
-    let named = format!(" recorder_pid={} ", recorder.incarnation.pid);
-    wait_for("the recorder to watch or to end", || {
-        let lease = std::fs::read_to_string(lab.file(&subject, "lease")).unwrap_or_default();
-        (lease.contains(&named) || !recorder.is_running()).then_some(())
-    });
+    if by == "child" {
+        recorder.wait_until_at_rest(shell);
+    } else {
+        // It arms, or is cut off in that.
+        let named = format!(" recorder_pid={} ", recorder.incarnation.pid);
+        wait_for("the recorder to watch or to end", || {
+            let lease = std::fs::read_to_string(lab.file(&subject, "lease")).unwrap_or_default();
+            (lease.contains(&named) || !recorder.is_running()).then_some(())
+        });
+    }
     server.kill();
     let status = recorder.ended();
     let canary = lab.canary();
@@ -96,8 +107,19 @@ fn cut_off_anywhere_it_leaves_exactly_one_record() {
     let by_kill = side_by_side(|first| cut_off_each("KILL", (2 * first..).step_by(8)));
     let (places, observers) = &by_kill;
     println!("cut off by KILL at {places} places, then recorded by {observers:?}");
-    assert!(*places > 40, "cut off only {places} times");
+    assert!(*places > 30, "cut off only {places} times");
     assert_eq!(observers.len(), 2, "both write some of the records: {observers:?}");
+    let (arming, observers) = side_by_side(|first| cut_off_each("KILL", (CHILD + first..).step_by(4)));
+    println!("killed at {arming} places of its child's arming, then recorded by {observers:?}");
+    assert!(arming > 10, "cut off only {arming} times");
+    let alone = side_by_side(|first| {
+        let mut observers = BTreeSet::new();
+        for at in (CHILD + first..=CHILD + arming).step_by(4) {
+            assert!(matches!(run(SH, at, "child", &mut observers), Run::Whole), "it watches all the same");
+        }
+        (0, observers)
+    });
+    assert!(alone.1.iter().eq(["recorder"]), "{alone:?}");
     // A TERM is a request, and from the death on it is not heard.
     let by_term = side_by_side(|first| cut_off_each("TERM", (8 * first..=2 * places).step_by(40)));
     println!("told to end by TERM: {by_term:?}");

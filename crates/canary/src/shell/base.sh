@@ -1,7 +1,3 @@
-# ---- constant from here on; only the values above differ from script to script ----
-LC_ALL=C
-export LC_ALL
-
 # look PID: 0 and p_state, p_start, p_exit (its wait status, while the kernel tells) of a process;
 # 1 when there is proof that no such process exists; 2 when that cannot be told.
 look() {

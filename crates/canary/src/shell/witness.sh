@@ -156,7 +156,7 @@ witness() {
   trap 'stand_down TERM' TERM
   trap 'stand_down INT' INT
   [ -z "$asked" ] || stand_down "$asked"
-  [ -n "$cause" ] || watch_on "$@"
+  if [ -n "$cause" ]; then server_gone; else watch_on "$@"; fi
   record
 }
 

@@ -23,6 +23,70 @@ set --
 LC_ALL=C
 export LC_ALL
 
+# ---- the wait. A shell reads its script as it goes, and what it has read takes memory. So what is for the
+# death alone stands behind the wait, and a child arms, which reads all this once more for itself. ----
+client='' wait_rc=none cause='' ended='' mode=$wait_mode reader=shell trusted='' asked='' w_since=''
+
+# interrupt SIGNAL: the wait is over; a `read` that was interrupted goes on at the end of another file.
+# shellcheck disable=SC2317
+interrupt() {
+  asked=$1
+  exec </dev/null
+  [ -z "$client" ] || kill "$client" 2>/dev/null
+}
+
+wait_once() {
+  case $mode:$reader in
+    lifeline:shell)
+      # Only the server holds the other end of this pipe. The shell itself waits, without a child.
+      # shellcheck disable=SC2034
+      while read -r w_line; do w_line=''; done
+      wait_rc=lifeline
+      return
+      ;;
+    # `exec` in braces: some shells would keep a subshell between themselves and the client.
+    lifeline:*) { exec cat <&3 >/dev/null 2>&1; } & ;;
+    client:*) { exec "$@" </dev/null >/dev/null 2>&1; } & ;;
+    *) { exec sleep "$poll_secs" >/dev/null 2>&1; } & ;;
+  esac
+  client=$!
+  [ -z "$asked" ] || kill "$client" 2>/dev/null
+  wait "$client"
+  wait_rc=$?
+  client=''
+  [ "$mode" = client ] || wait_rc=$mode
+}
+
+if [ "${witness_part:-}" != arm ]; then
+  umask 077
+  # In yash and in an old bash a trap waits until their `read` comes back. There, `cat` reads the lifeline, and
+  # the shell waits for that.
+  # shellcheck disable=SC3040
+  case ${BASH_VERSION:-} in
+    '') ;;
+    [123].* | 4.[0-3].*) reader='cat' ;;
+    *) set -o posix ;;
+  esac
+  if [ -n "${YASH_VERSION:-}" ]; then reader='cat'; fi
+  # A command in the background would get another standard input.
+  if [ "$mode:$reader" = lifeline:cat ]; then exec 3<&0; fi
+  trap '' HUP
+  trap 'interrupt TERM' TERM
+  trap 'interrupt INT' INT
+  [ ! -r "$proc/$server_pid/io" ] || trusted=yes
+  case $0 in */*) w_script=$0 ;; *) w_script=./$0 ;; esac
+  witness_part=arm
+  # shellcheck disable=SC1090
+  (. "$w_script")
+  w_code=$? witness_part=''
+  case $w_code in
+    4 | 5) exit "$w_code" ;;
+    6) cause='died-before-arm' ;;
+    # Also when the child was cut off: a watch without a lease is better than none.
+    *) wait_once "$@" ;;
+  esac
+fi
+
 # look PID: 0 and p_state, p_start, p_exit (its wait status, while the kernel tells) of a process;
 # 1 when there is proof that no such process exists; 2 when that cannot be told.
 look() {
@@ -118,10 +182,6 @@ nap() {
   sleep 0.05 2>/dev/null || sleep 1
 }
 
-# ---- the watch. A shell reads its script as it goes: what is needed at the death alone stands behind the
-# wait, and takes no memory before. ----
-client='' wait_rc=none cause='' ended='' mode=$wait_mode unsure=yes trusted='' asked=''
-
 # gone PID START: this very process has ended. A zombie has; so has one whose pid another process bears.
 # What cannot be told is not an end.
 gone() {
@@ -164,87 +224,25 @@ take_lease() {
   return 0
 }
 
-# make_sure: of two that took the lease in one instant the later write stands, and the other one leaves.
-# Called when the wait has begun, so that the server is not out of sight meanwhile.
-make_sure() {
-  [ -n "$unsure" ] || return 0
-  unsure=''
-  nap
-  held || return 0
-  [ -z "$client" ] || kill "$client" 2>/dev/null
-  exit 4
-}
-
-# In yash and in an old bash a trap waits until their `read` comes back. There, `cat` reads the lifeline, and
-# the shell waits for that.
-choose_reader() {
-  reader=shell
-  # shellcheck disable=SC3040
-  case ${BASH_VERSION:-} in
-    '') ;;
-    [123].* | 4.[0-3].*) reader='cat' ;;
-    *) set -o posix ;;
-  esac
-  if [ -n "${YASH_VERSION:-}" ]; then reader='cat'; fi
-  # A command in the background would get another standard input.
-  if [ "$mode:$reader" = lifeline:cat ]; then exec 3<&0; fi
-}
-
-# interrupt SIGNAL: the wait is over; a `read` that was interrupted goes on at the end of another file.
-# shellcheck disable=SC2317
-interrupt() {
-  asked=$1
-  exec </dev/null
-  [ -z "$client" ] || kill "$client" 2>/dev/null
-}
-
-wait_once() {
-  case $mode:$reader in
-    lifeline:shell)
-      make_sure
-      # Only the server holds the other end of this pipe. The shell itself waits, without a child.
-      # shellcheck disable=SC2034
-      while read -r w_line; do w_line=''; done
-      wait_rc=lifeline
-      return
-      ;;
-    # `exec` in braces: some shells would keep a subshell between themselves and the client.
-    lifeline:*) { exec cat <&3 >/dev/null 2>&1; } & ;;
-    client:*) { exec "$@" </dev/null >/dev/null 2>&1; } & ;;
-    *) { exec sleep "$poll_secs" >/dev/null 2>&1; } & ;;
-  esac
-  client=$!
-  [ -z "$asked" ] || kill "$client" 2>/dev/null
-  make_sure
-  wait "$client"
-  wait_rc=$?
-  client=''
-  [ "$mode" = client ] || wait_rc=$mode
-}
-
-watch() {
-  umask 077
-  choose_reader
-  trap '' HUP
-  trap 'interrupt TERM' TERM
-  trap 'interrupt INT' INT
+# arm: this is the child of the shell that will wait; `$$` is that one. 4 or 5 when it has nothing to watch,
+# 6 when the server is gone already.
+arm() {
   read_boot
   [ "$boot8" = "$server_boot8" ] || exit 5
   [ ! -e "$base.dead" ] || exit 5
   [ -d "$state" ] || { mkdir -p "$state"; } 2>/dev/null
-  [ ! -r "$proc/$server_pid/io" ] || trusted=yes
   if server_gone; then
     ! held || exit 4
-    cause='died-before-arm'
-    return
+    exit 6
   fi
   take_lease || exit 4
-  read_uptime
-  w_since=$up
-  wait_once "$@"
+  # Of two that took the lease in one instant the later write stands, and the other one leaves.
+  nap
+  ! held || exit 4
+  exit 0
 }
 
-watch "$@"
+[ "${witness_part:-}" != arm ] || arm
 
 # limited SECONDS COMMAND...: runs a command that may hang.
 limited() {
@@ -456,7 +454,7 @@ witness() {
   trap 'stand_down TERM' TERM
   trap 'stand_down INT' INT
   [ -z "$asked" ] || stand_down "$asked"
-  [ -n "$cause" ] || watch_on "$@"
+  if [ -n "$cause" ]; then server_gone; else watch_on "$@"; fi
   record
 }
 
