@@ -1,5 +1,7 @@
 //! One death from "dead" to "on record": claim, line, tidying. The same order as in the witness.
 
+use std::collections::BTreeSet;
+
 use camino::Utf8Path;
 use iapeer_statefile::{Creation, Entry, Line, create_file, remove_file, replace_file};
 
@@ -59,7 +61,7 @@ struct Verdict {
 }
 
 /// The deaths and stops that stand in the journals; read once in a sweep, and only when it matters.
-pub(crate) type Logged = Option<Vec<Entry>>;
+pub(crate) type Logged = Option<BTreeSet<String>>;
 
 impl Canary {
     /// Claims the death of this server for a watcher inside a program, and records it: for the one who
@@ -265,15 +267,17 @@ impl Canary {
     /// Whether a record of this death stands in a journal.
     pub(crate) fn is_logged(&self, logged: &mut Logged, death: &str) -> Result<bool, CanaryError> {
         if logged.is_none() {
-            let mut entries = Vec::new();
+            let mut deaths = BTreeSet::new();
             for journal in [&self.exits, &self.lifecycle, &self.fallback()] {
-                let read = journal.read()?.entries;
-                entries.extend(read.into_iter().filter(is_end));
+                // None is the one looked for, so all are met, and one at a time is in memory.
+                journal.find_last(|entry| {
+                    deaths.extend(is_end(entry).then(|| entry.get("death")).flatten().map(str::to_owned));
+                    false
+                })?;
             }
-            *logged = Some(entries);
+            *logged = Some(deaths);
         }
-        let entries = logged.iter().flatten();
-        Ok(entries.into_iter().any(|entry| entry.get("death") == Some(death)))
+        Ok(logged.as_ref().is_some_and(|deaths| deaths.contains(death)))
     }
 
     /// Marks a claim as done and removes what is not needed any more.

@@ -136,12 +136,13 @@ impl Journal {
         Ok(read)
     }
 
-    /// The last line of this kind, whichever generation it is in. No more is read than it takes to find it.
+    /// The last line of this kind, whichever generation it is in. No more is read than it takes to find it, and
+    /// little of it is in memory at a time; lines that a rotation moves meanwhile may be met twice.
     ///
     /// # Errors
     ///
     /// [`ReadError`] when a generation that has to be looked at is there and cannot be read.
-    pub fn find_last(&self, wanted: impl Fn(&Entry) -> bool) -> Result<Option<Entry>, ReadError> {
+    pub fn find_last(&self, mut wanted: impl FnMut(&Entry) -> bool) -> Result<Option<Entry>, ReadError> {
         // The newest first: a rotation meanwhile moves lines to where we are still to look, or shows them twice.
         for path in self.files() {
             let Some((file, meta)) = open_for_reading(&path)? else { continue };
@@ -149,7 +150,7 @@ impl Journal {
                 return Err(ReadError::TooLarge { path, limit: READ_LIMIT });
             }
             let found = find_last_line(&file, meta.len(), |line| {
-                Entry::parse(&String::from_utf8_lossy(line)).ok().filter(&wanted)
+                Entry::parse(&String::from_utf8_lossy(line)).ok().filter(&mut wanted)
             });
             if let Some(entry) = found.map_err(|source| ReadError::Io { path, source })? {
                 return Ok(Some(entry));
@@ -217,7 +218,11 @@ impl Journal {
 
 /// What `find` makes of the last of the first `len` bytes' whole lines of which it makes something. The file
 /// is read from its end, piece by piece: what is kept in memory is a piece and the longest line.
-fn find_last_line<T>(file: &File, len: u64, find: impl Fn(&[u8]) -> Option<T>) -> io::Result<Option<T>> {
+fn find_last_line<T>(
+    file: &File,
+    len: u64,
+    mut find: impl FnMut(&[u8]) -> Option<T>,
+) -> io::Result<Option<T>> {
     let mut start = len;
     // The bytes from `start` on that belong to no line we have seen.
     let mut rest = Vec::new();
