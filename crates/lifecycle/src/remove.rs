@@ -121,8 +121,8 @@ pub fn remove(host: &Host, peer: &Peer, if_live: IfLive) -> Result<Removed, Remo
     let personality = &peer.facts.personality;
     let lock = host.registry().lock(&host.settings().caller)?;
     none_unfinished(host)?;
-    let edit = edit_index(host, &lock)?;
-    let mut index = edit.value().cloned().unwrap_or_default();
+    let mut edit = edit_index(host, &lock)?;
+    let mut index = edit.take_value().unwrap_or_default();
     if index.remove(personality).is_none() {
         return Err(RemoveError::Gone { personality: personality.clone() });
     }

@@ -106,8 +106,11 @@ pub(crate) fn commit<F: Format>(
     document: &Document<F>,
     edit: Edit<'_, F>,
     value: &F::Value,
-) -> Result<(), CommitError> {
-    edit.commit(value).or_else(|e| {
+) -> Result<(), CommitError>
+where
+    F::Value: Clone,
+{
+    edit.commit(value.clone()).or_else(|e| {
         let warning = stands(document, value, &e).ok_or(e)?;
         host.aside(warning);
         Ok(())

@@ -105,7 +105,7 @@ pub fn verify(host: &Host, then: IfDifferent) -> Result<Verified, VerifyError> {
         }
     }
     if !fixed.is_empty() {
-        edit.commit(&index)?;
+        edit.commit(index.clone())?;
     }
     let Verdict { profiles, differences } = look(host, &index, &bad)?.verdict;
     let mut verified = Verified { profiles, differences, fixed, warnings: Vec::new() };

@@ -51,14 +51,14 @@ fn main() -> std::io::Result<()> {
 /// Lock, read again, change one peer, validate, keep a generation, replace.
 fn commit(registry: &Registry, n: usize, round: usize) {
     let lock = registry.lock("bench").expect("nobody else holds it");
-    let edit = registry.edit(&lock).expect("it is whole");
-    let mut index: Index = edit.value().cloned().unwrap_or_default();
+    let mut edit = registry.edit(&lock).expect("it is whole");
+    let mut index: Index = edit.take_value().unwrap_or_default();
     let name = format!("peer-{n}").parse().expect("it is a name");
     let mut facts = Facts::new(name, "claude".parse().expect("it is a runtime"));
     facts.description =
         format!("Looks after the {round:06} things that peer {n} looks after, day and night.");
     index.add(Peer::new(facts, format!("/srv/peers/peer-{n}").into())).expect("the folder is its own");
-    edit.commit(&index).expect("there is room");
+    edit.commit(index).expect("there is room");
 }
 
 /// The least that replaces a file durably.

@@ -117,10 +117,10 @@ fn an_index_that_was_there_and_is_gone_is_not_an_empty_one() {
     let registry = Registry::under(&root);
     assert!(registry.read().unwrap().0.peers().is_empty());
     let lock = registry.lock("test").unwrap();
-    let edit = registry.edit(&lock).unwrap();
-    let mut index = edit.value().cloned().unwrap_or_default();
+    let mut edit = registry.edit(&lock).unwrap();
+    let mut index = edit.take_value().unwrap_or_default();
     index.add(peer("a", "/a")).unwrap();
-    edit.commit(&index).unwrap();
+    edit.commit(index.clone()).unwrap();
     assert_eq!(registry.read().unwrap().0, index);
     std::fs::remove_file(registry.path()).unwrap();
     assert!(matches!(registry.read(), Err(StateFault::Vanished { .. })));

@@ -89,6 +89,20 @@ impl Backups {
         {
             return Ok(None);
         }
+        self.keep_beside(all, bytes, now).map(Some)
+    }
+
+    /// [`Backups::keep`] for bytes that are known to differ from the newest generation.
+    pub(crate) fn keep_changed(&self, bytes: &[u8], now: Timestamp) -> Result<Generation, BackupError> {
+        self.keep_beside(self.list()?, bytes, now)
+    }
+
+    fn keep_beside(
+        &self,
+        mut all: Vec<Generation>,
+        bytes: &[u8],
+        now: Timestamp,
+    ) -> Result<Generation, BackupError> {
         if all.is_empty() {
             ensure_dir(&self.folder)?;
         }
@@ -97,21 +111,21 @@ impl Backups {
         new.path.push(new.name());
         // Somebody who keeps one at the same moment without the lock has the same right to the number.
         let _ = create_unsynced(&new.path, bytes)?;
-        let mut all = all;
         all.insert(0, new.clone());
         for old in superfluous(&all, now) {
             // One too many does no harm, and each commit tries again; a commit that failed for it would.
             let _ = remove_file(&old.path);
         }
-        Ok(Some(new))
+        Ok(new)
     }
 
     fn generation(&self, name: &str) -> Option<Generation> {
         let (number, at) = name.split_once('.')?;
-        let generation =
-            Generation { number: number.parse().ok()?, at: parse_compact(at)?, path: self.folder.join(name) };
-        // `+1` is a number, too, and no name that we give.
-        (generation.name() == name).then_some(generation)
+        // `+1` and `0000001` are numbers, too, and no names that we give.
+        let is_ours = number.bytes().all(|b| b.is_ascii_digit())
+            && (number.len() == 6 || (number.len() > 6 && !number.starts_with('0')));
+        let number = number.parse().ok().filter(|_| is_ours)?;
+        Some(Generation { number, at: parse_compact(at)?, path: self.folder.join(name) })
     }
 }
 

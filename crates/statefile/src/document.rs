@@ -1,5 +1,6 @@
 //! A file that is read as a whole, changed, and committed as a whole.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -225,11 +226,26 @@ pub enum CommitError {
 }
 
 /// A document at a path.
-#[derive(Debug, Clone)]
-pub struct Document<F> {
+pub struct Document<F: Format> {
     path: Utf8PathBuf,
     backups: Option<(Backups, Absence)>,
     format: F,
+    /// What was last written here: as long as the same bytes stand there, they need not be parsed again.
+    written: Mutex<Option<(Vec<u8>, F::Value)>>,
+}
+
+impl<F: Format + Clone> Clone for Document<F> {
+    fn clone(&self) -> Document<F> {
+        let Document { path, backups, format, .. } = self;
+        let (path, backups, format) = (path.clone(), backups.clone(), format.clone());
+        Document { path, backups, format, written: Mutex::default() }
+    }
+}
+
+impl<F: Format> std::fmt::Debug for Document<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Document").field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 /// What it means when a document that has generations is not there.
@@ -244,7 +260,7 @@ pub enum Absence {
 impl<F: Format> Document<F> {
     /// The document at `path`. Without backups it is [`Reading::Fresh`] whenever it is not there.
     pub fn new(path: Utf8PathBuf, format: F) -> Document<F> {
-        Document { path, backups: None, format }
+        Document { path, backups: None, format, written: Mutex::default() }
     }
 
     /// Keeps the generations of the document; `absence` says what it means when there is one, and the
@@ -300,8 +316,15 @@ impl<F: Format> Document<F> {
     ///
     /// [`StateFault`] when what stands there gives no right to replace it.
     pub fn edit<'a>(&'a self, lock: &'a Lock) -> Result<Edit<'a, F>, StateFault> {
+        // A panic of somebody else in between took it with it, and left nothing behind.
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((bytes, value)) = written
+            && read_file(&self.path, LIMIT).is_ok_and(|there| there.as_ref() == Some(&bytes))
+        {
+            return Ok(Edit { document: self, lock, value: Some(value), bad: Vec::new(), kept: Some(bytes) });
+        }
         let (value, bad) = self.usable(self.read())?;
-        Ok(Edit { document: self, lock, value, bad })
+        Ok(Edit { document: self, lock, value, bad, kept: None })
     }
 
     /// The value of a reading that can be used (`None`: never written) and the entries that cannot.
@@ -378,12 +401,19 @@ pub struct Edit<'a, F: Format> {
     lock: &'a Lock,
     value: Option<F::Value>,
     bad: Vec<BadEntry>,
+    /// The bytes that stand there, when we wrote them: they are the newest generation.
+    kept: Option<Vec<u8>>,
 }
 
 impl<F: Format> Edit<'_, F> {
     /// What the document held; `None` when it was never written.
     pub fn value(&self) -> Option<&F::Value> {
         self.value.as_ref()
+    }
+
+    /// What the document held, to be changed and committed.
+    pub fn take_value(&mut self) -> Option<F::Value> {
+        self.value.take()
     }
 
     /// The entries that could not be used.
@@ -396,8 +426,13 @@ impl<F: Format> Edit<'_, F> {
     /// # Errors
     ///
     /// [`CommitError`]; the document is as it was then.
-    pub fn commit(self, value: &F::Value) -> Result<(), CommitError> {
-        self.document.put(self.lock, value)
+    pub fn commit(self, value: F::Value) -> Result<(), CommitError> {
+        let bytes = self.document.put(self.lock, &value, self.kept.as_deref())?;
+        // What was bad beside the value when it was read may be good now.
+        if self.bad.is_empty() {
+            *self.document.written.lock().unwrap_or_else(PoisonError::into_inner) = Some((bytes, value));
+        }
+        Ok(())
     }
 }
 
@@ -407,8 +442,14 @@ impl<F: Format> Document<F> {
         self.format.render(value)
     }
 
-    /// Writes the document, whatever stands there. `_lock` is the proof that nobody else does.
-    pub(crate) fn put(&self, _lock: &Lock, value: &F::Value) -> Result<(), CommitError> {
+    /// Writes the document, whatever stands there, and says which bytes it is now. `_lock` is the proof that
+    /// nobody else does; `kept` are the bytes of the newest generation, where they are known.
+    pub(crate) fn put(
+        &self,
+        _lock: &Lock,
+        value: &F::Value,
+        kept: Option<&[u8]>,
+    ) -> Result<Vec<u8>, CommitError> {
         let bytes = self.rendered(value);
         if bytes.len() as u64 > LIMIT {
             let reason = format!("it has {} bytes, and at most {LIMIT} are read", bytes.len());
@@ -419,15 +460,21 @@ impl<F: Format> Document<F> {
         }
         // First the backup: a commit that is acknowledged has one. A crash in between leaves a generation
         // more than there were commits, which is the state that was about to be.
-        let kept = self.backups().map(|backups| backups.keep(&bytes, Timestamp::now())).transpose();
-        let kept = kept.map_err(|source| CommitError::Backup { path: self.path.clone(), source })?.flatten();
+        let now = Timestamp::now();
+        let keep = |backups: &Backups| match kept {
+            Some(kept) if kept != bytes => backups.keep_changed(&bytes, now).map(Some),
+            _ => backups.keep(&bytes, now),
+        };
+        let new = self.backups().map(keep).transpose();
+        let new = new.map_err(|source| CommitError::Backup { path: self.path.clone(), source })?.flatten();
         let replaced = replace_file(&self.path, &bytes);
-        if let (Err(_), Some(generation)) = (&replaced, kept)
+        if let (Err(_), Some(generation)) = (&replaced, new)
             && !read_file(&self.path, LIMIT).is_ok_and(|there| there.as_ref() == Some(&bytes))
         {
             // It never was one. Where it cannot be removed either, it is the state that was about to be.
             let _ = remove_file(&generation.path);
         }
-        Ok(replaced?)
+        replaced?;
+        Ok(bytes)
     }
 }

@@ -76,9 +76,9 @@
 //! assert!(matches!(document.read(), Reading::Fresh));
 //!
 //! let lock = Lock::acquire(&folder.join("number.lock"), Wait::default(), "the example")?;
-//! let edit = document.edit(&lock)?;
-//! let next = edit.value().copied().unwrap_or(0) + 1;
-//! edit.commit(&next)?;
+//! let mut edit = document.edit(&lock)?;
+//! let next = edit.take_value().unwrap_or(0) + 1;
+//! edit.commit(next)?;
 //! assert!(matches!(document.read(), Reading::Present(1)));
 //!
 //! # #[allow(clippy::disallowed_methods, reason = "somebody else damages the file")]

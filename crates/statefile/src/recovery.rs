@@ -110,7 +110,7 @@ impl<F: Format> Document<F> {
         let name = self.path().file_name().unwrap_or("file");
         let put = |bytes: &Vec<u8>| quarantine.put(name, bytes, Breaker::Overruled, Timestamp::now());
         let kept = there.as_ref().map(put).transpose()?;
-        self.put(lock, value)?;
+        self.put(lock, value, None)?;
         Ok(kept)
     }
 }
@@ -156,7 +156,7 @@ impl<F: Format> Lost<'_, F> {
             };
         };
         let quarantined = damaged.then(|| quarantine.keep(path, breaker, Timestamp::now())).transpose()?;
-        self.document.put(lock, &value)?;
+        self.document.put(lock, &value, None)?;
         Ok(Recovered { value: Some(value), fault: self.fault.map(|f| f.to_string()), from, quarantined })
     }
 

@@ -1,4 +1,6 @@
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 
 /// A time stamp as it stands in every file of ours: ISO 8601, UTC, milliseconds.
 ///
@@ -15,21 +17,19 @@ pub(crate) fn compact(t: Timestamp) -> String {
     t.strftime("%Y%m%dT%H%M%S%3fZ").to_string()
 }
 
-/// Reads what [`compact`] wrote.
+/// Reads what [`compact`] wrote, and nothing else.
 pub(crate) fn parse_compact(text: &str) -> Option<Timestamp> {
-    let digits = |range: std::ops::Range<usize>| text.get(range);
-    let iso = format!(
-        "{}-{}-{}T{}:{}:{}.{}Z",
-        digits(0..4)?,
-        digits(4..6)?,
-        digits(6..8)?,
-        text.get(9..11)?,
-        text.get(11..13)?,
-        text.get(13..15)?,
-        text.get(15..18)?
-    );
-    let parsed: Timestamp = iso.parse().ok()?;
-    (compact(parsed) == text).then_some(parsed)
+    let shape = b"00000000T000000000Z";
+    let fits = |(is, wanted): (&u8, &u8)| if *wanted == b'0' { is.is_ascii_digit() } else { is == wanted };
+    if text.len() != shape.len() || !std::iter::zip(text.as_bytes(), shape).all(fits) {
+        return None;
+    }
+    let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<i16>().ok();
+    let small = |range| i8::try_from(number(range)?).ok();
+    let (hour, minute, second) = (small(9..11)?, small(11..13)?, small(13..15)?);
+    let nanosecond = i32::from(number(15..18)?) * 1_000_000;
+    let civil = DateTime::new(number(0..4)?, small(4..6)?, small(6..8)?, hour, minute, second, nanosecond);
+    TimeZone::UTC.to_timestamp(civil.ok()?).ok()
 }
 
 #[cfg(test)]

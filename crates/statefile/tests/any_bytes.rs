@@ -111,7 +111,7 @@ proptest! {
             _ => prop_assert!(kept.is_empty()),
         }
         if let Ok(edit) = document.edit(&lock) {
-            edit.commit(&vec![6]).unwrap();
+            edit.commit(vec![6]).unwrap();
             prop_assert!(matches!(document.read(), Reading::Present(value) if value == [6]));
         }
     }
@@ -138,7 +138,7 @@ proptest! {
         let (_dir, root) = folder();
         let document = document(&root);
         let lock = Lock::acquire(&root.join("lock"), Wait::default(), "test").unwrap();
-        document.edit(&lock).unwrap().commit(&vec![1]).unwrap();
+        document.edit(&lock).unwrap().commit(vec![1]).unwrap();
         std::fs::write(document.path(), &bytes).unwrap();
         if let Some(lost) = document.lost().unwrap() {
             let quarantine = Quarantine::in_folder(root.join("quarantine"));
@@ -146,7 +146,7 @@ proptest! {
             prop_assert_eq!(recovered.value, Some(vec![1]));
             prop_assert_eq!(std::fs::read(recovered.quarantined.unwrap()).unwrap(), bytes);
         }
-        document.edit(&lock).unwrap().commit(&vec![2]).unwrap();
+        document.edit(&lock).unwrap().commit(vec![2]).unwrap();
         prop_assert!(matches!(document.read(), Reading::Present(value) if value == [2]));
     }
 }

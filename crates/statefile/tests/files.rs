@@ -290,7 +290,7 @@ fn the_seven_readings_and_the_right_to_write() {
     let refused = |document: &Document<Lines>| document.edit(&lock).unwrap_err().to_string();
 
     assert!(matches!(document.read(), Reading::Fresh));
-    document.edit(&lock).unwrap().commit(&vec![1]).unwrap();
+    document.edit(&lock).unwrap().commit(vec![1]).unwrap();
     assert!(matches!(document.read(), Reading::Present(v) if v == [1]));
 
     std::fs::remove_file(document.path()).unwrap();
@@ -326,8 +326,40 @@ fn the_seven_readings_and_the_right_to_write() {
     std::fs::write(document.path(), "[1, \"x\", 3]").unwrap();
     let Reading::Partial(value, bad) = document.read() else { panic!("not partial") };
     assert_eq!((value, bad[0].pointer.as_str()), (vec![1, 3], "/1"));
-    document.edit(&lock).unwrap().commit(&vec![1, 3]).unwrap();
+    document.edit(&lock).unwrap().commit(vec![1, 3]).unwrap();
     assert!(matches!(document.read(), Reading::Present(v) if v == [1, 3]));
+}
+
+/// What was written is not parsed again while it stands there; what somebody else wrote is, also without the lock.
+#[test]
+fn what_stands_there_counts_and_not_what_was_written() {
+    let f = folder();
+    let backups = Backups::in_folder(f.join("backups"));
+    let document = Document::new(f.join("x.json"), Lines).backed_up(backups.clone(), Absence::Loss);
+    let lock = Lock::acquire(&f.join("x.lock"), Wait::Try, "test").unwrap();
+    let edit = || document.edit(&lock).unwrap();
+    edit().commit(vec![1]).unwrap();
+    assert_eq!(edit().value(), Some(&vec![1]));
+    // What was read and not committed is read again.
+    edit().commit(vec![1, 2]).unwrap();
+    drop(edit());
+    assert_eq!(edit().take_value(), Some(vec![1, 2]));
+    edit().commit(vec![3]).unwrap();
+    std::fs::write(document.path(), "[7, 8]").unwrap();
+    assert_eq!(edit().value(), Some(&vec![7, 8]));
+    edit().commit(vec![3]).unwrap();
+    std::fs::write(document.path(), "[7, ").unwrap();
+    assert!(matches!(document.edit(&lock), Err(StateFault::Corrupt { .. })));
+    std::fs::remove_file(document.path()).unwrap();
+    assert!(matches!(document.edit(&lock), Err(StateFault::Vanished { .. })));
+    // The same once more makes no generation; what differs does, also right after it.
+    std::fs::write(document.path(), "[9]").unwrap();
+    let kept = |value: &[u32]| {
+        edit().commit(value.to_vec()).unwrap();
+        backups.list().unwrap()[0].number
+    };
+    let first = kept(&[5]);
+    assert_eq!([kept(&[5]), kept(&[6]), kept(&[6]), kept(&[5])], [first, first + 1, first + 1, first + 2]);
 }
 
 #[test]
@@ -432,8 +464,8 @@ fn what_would_not_be_read_is_not_written() {
     let f = folder();
     let lock = Lock::acquire(&f.join("x.lock"), Wait::Try, "test").unwrap();
     let document = Document::new(f.join("x.json"), Lines);
-    document.edit(&lock).unwrap().commit(&vec![1]).unwrap();
-    let error = document.edit(&lock).unwrap().commit(&vec![u32::MAX; 2 << 20]).unwrap_err();
+    document.edit(&lock).unwrap().commit(vec![1]).unwrap();
+    let error = document.edit(&lock).unwrap().commit(vec![u32::MAX; 2 << 20]).unwrap_err();
     assert!(error.to_string().contains("at most 16777216 are read"), "{error}");
     assert!(matches!(document.read(), Reading::Present(value) if value == [1]));
 }

@@ -72,10 +72,10 @@ fn add(root: &Utf8Path, n: u32) -> Duration {
     let start = Instant::now();
     let lock = lock(root, Wait::default()).unwrap();
     let waited = start.elapsed();
-    let edit = document.edit(&lock).unwrap();
-    let mut numbers = edit.value().cloned().unwrap_or_default();
+    let mut edit = document.edit(&lock).unwrap();
+    let mut numbers = edit.take_value().unwrap_or_default();
     numbers.push(n);
-    edit.commit(&numbers).unwrap();
+    edit.commit(numbers).unwrap();
     waited
 }
 
@@ -115,7 +115,7 @@ fn reader(root: &Utf8Path) {
     let document = document(root);
     let lock = lock(root, Wait::Try).unwrap();
     let value = |n: u32| vec![n; 1 + n as usize % 500];
-    document.edit(&lock).unwrap().commit(&value(0)).unwrap();
+    document.edit(&lock).unwrap().commit(value(0)).unwrap();
     let done = AtomicBool::new(false);
     let watch = || {
         let (mut reads, mut last) = (0, 0);
@@ -132,7 +132,7 @@ fn reader(root: &Utf8Path) {
     let reads: u64 = std::thread::scope(|scope| {
         let reader = scope.spawn(watch);
         for n in 1..=WRITES {
-            document.edit(&lock).unwrap().commit(&value(n)).unwrap();
+            document.edit(&lock).unwrap().commit(value(n)).unwrap();
         }
         done.store(true, Ordering::Relaxed);
         reader.join().unwrap()

@@ -38,7 +38,7 @@ impl Lab {
     }
 
     fn commit(&self, value: &[u32]) {
-        self.document.edit(&self.lock).unwrap().commit(&value.to_vec()).unwrap();
+        self.document.edit(&self.lock).unwrap().commit(value.to_vec()).unwrap();
     }
 
     fn damage(&self, bytes: &[u8]) {

@@ -84,7 +84,7 @@ fn document(root: &Utf8Path) -> Document<Numbers> {
 fn commit(root: &Utf8Path, value: &[u32]) -> Result<(), Box<dyn Error>> {
     // Beside the folder, as one that cannot be written has no lock, either.
     let lock = Lock::acquire(&root.with_extension("lock"), Wait::Try, "test")?;
-    Ok(document(root).edit(&lock)?.commit(&value.to_vec())?)
+    Ok(document(root).edit(&lock)?.commit(value.to_vec())?)
 }
 
 fn recover(root: &Utf8Path, quarantine: &Quarantine) -> Result<(), Box<dyn Error>> {

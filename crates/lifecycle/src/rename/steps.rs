@@ -119,8 +119,8 @@ pub(super) fn perform(
             Ok(remove_file(path).map(drop)?)
         }
         Step::Index => {
-            let edit = edit_index(host, lock)?;
-            let mut index = edit.value().cloned().unwrap_or_default();
+            let mut edit = edit_index(host, lock)?;
+            let mut index = edit.take_value().unwrap_or_default();
             if index.find(&record.from).is_none() {
                 return Ok(());
             }
@@ -130,7 +130,7 @@ pub(super) fn perform(
             let mark = removal_mark(host.layout(), &record.to, &record.new_cwd);
             keep(&mark, undo)?;
             remove_file(&mark)?;
-            Ok(edit.commit(&index)?)
+            Ok(edit.commit(index)?)
         }
         // The absence of such a file says nothing to anybody, so it need not come back.
         Step::Remove { path } => Ok(remove_file(path).map(drop)?),
@@ -156,9 +156,9 @@ pub(super) fn take_back(undo: Vec<Undo>) -> Result<(), StepError> {
 
 fn rename_profile(host: &Host, lock: &Lock, record: &Record, undo: &mut Vec<Undo>) -> Result<(), StepError> {
     let document = profile_document(&record.new_cwd);
-    let edit = document.edit(lock)?;
+    let mut edit = document.edit(lock)?;
     let missing = || StepError::NoProfile { folder: record.new_cwd.clone() };
-    let mut profile = edit.value().cloned().ok_or_else(missing)?;
+    let mut profile = edit.take_value().ok_or_else(missing)?;
     if profile.facts.personality == record.to {
         return Ok(());
     }
@@ -168,7 +168,7 @@ fn rename_profile(host: &Host, lock: &Lock, record: &Record, undo: &mut Vec<Undo
     }
     profile.facts.personality = record.to.clone();
     keep(document.path(), undo)?;
-    Ok(edit.commit(&profile)?)
+    Ok(edit.commit(profile)?)
 }
 
 /// Notes what a file holds.

@@ -222,7 +222,7 @@ fn lock_and_leave(root: &Utf8Path) -> Done {
 
 fn commit(root: &Utf8Path, value: &[u32]) -> Done {
     let (document, lock) = (document(root), lock(root)?);
-    Ok(document.edit(&lock)?.commit(&value.to_vec())?)
+    Ok(document.edit(&lock)?.commit(value.to_vec())?)
 }
 
 fn commits(root: &Utf8Path, last: u32) {
