@@ -12,6 +12,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::file::{create_unsynced, ensure_dir, holds, list_folder, remove_file};
+use crate::reuse::reuse;
 use crate::time::{compact, parse_compact};
 use crate::{ReadError, WriteError};
 
@@ -109,10 +110,15 @@ impl Backups {
         let number = all.first().map_or(1, |newest| newest.number.saturating_add(1));
         let mut new = Generation { number, at: now, path: self.folder.clone() };
         new.path.push(new.name());
-        // Somebody who keeps one at the same moment without the lock has the same right to the number.
-        let _ = create_unsynced(&new.path, bytes)?;
         all.insert(0, new.clone());
-        for old in superfluous(&all, now) {
+        let mut old = superfluous(&all, now);
+        // Somebody who keeps one at the same moment without the lock has the same right to the number. One that
+        // cannot be used again is no reason to keep none.
+        if !old.pop().is_some_and(|oldest| reuse(&oldest.path, &new.path, bytes).unwrap_or(false)) {
+            let _ = create_unsynced(&new.path, bytes)?;
+            old = superfluous(&all, now);
+        }
+        for old in old {
             // One too many does no harm, and each commit tries again; a commit that failed for it would.
             let _ = remove_file(&old.path);
         }

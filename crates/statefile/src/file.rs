@@ -411,7 +411,7 @@ pub fn remove_dir_if_empty(path: &Utf8Path) -> Result<Removal, WriteError> {
     }
 }
 
-fn rename_to_free_name(from: &Utf8Path, to: &Utf8Path) -> Result<(), Errno> {
+pub(crate) fn rename_to_free_name(from: &Utf8Path, to: &Utf8Path) -> Result<(), Errno> {
     let (from, to) = (from.as_std_path(), to.as_std_path());
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         // Not every file system knows the flag; there, whoever takes the name in between may lose it.

@@ -100,6 +100,7 @@ mod file;
 mod held;
 mod live;
 mod lock;
+mod reuse;
 
 mod backup;
 mod document;

@@ -51,7 +51,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "commit that lets go of a generation",
-        deeds: "Open Write Open Write Link Remove Open Write Sync Rename Sync",
+        deeds: "Open Write Open Rename Write Rename Open Write Sync Rename Sync",
         prepare: |root| commits(root, 7),
         act: |root| commit(root, &NEW),
         check: |root, end| {
