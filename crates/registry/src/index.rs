@@ -199,7 +199,7 @@ impl Format for IndexFormat {
     }
 
     fn validate(&self, index: &Index, bytes: &[u8]) -> Result<(), Fault> {
-        if whole::reads_back(index, bytes) { Ok(()) } else { self.parse(bytes).map(drop) }
+        if whole::reads_back(index) { Ok(()) } else { self.parse(bytes).map(drop) }
     }
 }
 

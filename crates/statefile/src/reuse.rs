@@ -9,7 +9,6 @@ use rustix::io::Errno;
 
 use crate::door::{self, WriteError};
 use crate::file::{remove_file, rename_to_free_name};
-use crate::rename_file;
 use crate::step::{self, Deed};
 
 /// Makes `bytes` the content of `new`, in the same folder, with the file at `old`, which goes. What the file
@@ -22,8 +21,8 @@ use crate::step::{self, Deed};
 ///
 /// [`WriteError`]; the old file may be gone then, and no new one is there.
 pub(crate) fn reuse(old: &Utf8Path, new: &Utf8Path, bytes: &[u8]) -> Result<bool, WriteError> {
+    // Both are in one folder, and neither link nor file of another kind is opened.
     door::check(old)?;
-    door::check(new)?;
     let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = step::before(Deed::Open, old)
         .and_then(|()| Ok(rustix::fs::open(old.as_std_path(), flags, Mode::empty())?))
@@ -34,7 +33,9 @@ pub(crate) fn reuse(old: &Utf8Path, new: &Utf8Path, bytes: &[u8]) -> Result<bool
         return Ok(false);
     }
     let spare = old.with_file_name(format!(".{}.reused.tmp", old.file_name().unwrap_or("file")));
-    rename_file(old, &spare)?;
+    let away = step::before(Deed::Rename, old);
+    away.and_then(|()| Ok(rustix::fs::rename(old.as_std_path(), spare.as_std_path())?))
+        .map_err(WriteError::io("rename", old))?;
     let written = step::write_all(&file, bytes, new)
         .and_then(
             |()| if meta.len() > bytes.len() as u64 { file.set_len(bytes.len() as u64) } else { Ok(()) },
