@@ -8,10 +8,8 @@ use std::fmt;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 
-use crate::file::{create_unsynced, ensure_dir, holds, list_folder, remove_file};
+use crate::file::{create_unsynced, ensure_dir, list_folder, open_for_reading, read_open, remove_file};
 use crate::reuse::reuse;
 use crate::time::{compact, parse_compact};
 use crate::{ReadError, WriteError};
@@ -20,7 +18,7 @@ use crate::{ReadError, WriteError};
 const NEWEST: usize = 5;
 
 /// Of so many days the last generation is kept, today's among them.
-const DAYS: i32 = 7;
+const DAYS: i64 = 7;
 
 /// Where the generations of one document are.
 #[derive(Debug, Clone)]
@@ -135,6 +133,15 @@ impl Backups {
     }
 }
 
+/// Whether the file at `path` holds just these bytes. It is read only when it is as long as they are.
+fn holds(path: &Utf8Path, bytes: &[u8]) -> Result<bool, ReadError> {
+    let len = bytes.len() as u64;
+    match open_for_reading(path)? {
+        Some((file, meta)) if meta.len() == len => Ok(read_open(file, &meta, path, len)? == bytes),
+        _ => Ok(false),
+    }
+}
+
 /// Why a generation was not kept. Those that were there still are.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -149,15 +156,14 @@ pub enum BackupError {
 
 /// Those of `all`, newest first, that no rule keeps.
 fn superfluous(all: &[Generation], now: Timestamp) -> Vec<&Generation> {
-    let day = |at: Timestamp| at.to_zoned(TimeZone::UTC).date();
-    let mut days: Vec<Date> = Vec::new();
+    let day = |at: Timestamp| at.as_second().div_euclid(24 * 60 * 60);
+    let mut days: Vec<i64> = Vec::new();
     let mut drop = Vec::new();
     for (rank, generation) in all.iter().enumerate() {
         let of = day(generation.at);
         let last_of_its_day = !days.contains(&of);
         days.push(of);
-        let age = day(now).since(of).map_or(i32::MAX, |span| span.get_days());
-        if rank >= NEWEST && !(last_of_its_day && age < DAYS) {
+        if rank >= NEWEST && !(last_of_its_day && day(now) - of < DAYS) {
             drop.push(generation);
         }
     }

@@ -86,16 +86,22 @@ pub fn forbid_writes_under(folder: &Utf8Path) {
 
 /// Says whether `path` may be written.
 pub(crate) fn check(path: &Utf8Path) -> Result<(), WriteError> {
-    if let Some(forbidden) = FORBIDDEN.get()
-        && resolve(path).starts_with(forbidden)
-    {
-        return Err(WriteError::Forbidden { path: path.to_owned(), forbidden: forbidden.clone() });
-    }
+    allowed(path)?;
     match path.symlink_metadata() {
         Ok(meta) if meta.file_type().is_symlink() => Err(WriteError::SymbolicLink { path: path.to_owned() }),
         // What else is wrong with the path, the write itself will tell with its own error.
         _ => Ok(()),
     }
+}
+
+/// The half of [`check`] that is left where an open, or a look that follows, refuses a link by itself.
+pub(crate) fn allowed(path: &Utf8Path) -> Result<(), WriteError> {
+    if let Some(forbidden) = FORBIDDEN.get()
+        && resolve(path).starts_with(forbidden)
+    {
+        return Err(WriteError::Forbidden { path: path.to_owned(), forbidden: forbidden.clone() });
+    }
+    Ok(())
 }
 
 /// The path with the links of its deepest existing ancestor resolved.

@@ -79,15 +79,6 @@ pub fn read_file(path: &Utf8Path, limit: u64) -> Result<Option<Vec<u8>>, ReadErr
     open_for_reading(path)?.map(|(file, meta)| read_open(file, &meta, path, limit)).transpose()
 }
 
-/// Whether the file at `path` holds just these bytes. It is read only when it is as long as they are.
-pub(crate) fn holds(path: &Utf8Path, bytes: &[u8]) -> Result<bool, ReadError> {
-    let len = bytes.len() as u64;
-    match open_for_reading(path)? {
-        Some((file, meta)) if meta.len() == len => Ok(read_open(file, &meta, path, len)? == bytes),
-        _ => Ok(false),
-    }
-}
-
 /// Opens a regular file for [`read_open`]; `None` when there is nothing at the path.
 pub(crate) fn open_for_reading(path: &Utf8Path) -> Result<Option<(File, Metadata)>, ReadError> {
     let refused = |source: io::Error| ReadError::Io { path: path.to_owned(), source };
@@ -127,10 +118,12 @@ pub(crate) fn read_open(
     path: &Utf8Path,
     limit: u64,
 ) -> Result<Vec<u8>, ReadError> {
-    let mut bytes = Vec::with_capacity(usize::try_from(meta.len().min(limit)).unwrap_or(0));
-    file.take(limit.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
+    let refused = |source| ReadError::Io { path: path.to_owned(), source };
+    // In one piece, and what has come to it since by the piece.
+    let mut bytes = vec![0; usize::try_from(meta.len().min(limit)).unwrap_or(0)];
+    let read = (&file).read(&mut bytes).map_err(refused)?;
+    bytes.truncate(read);
+    file.take(limit.saturating_add(1) - read as u64).read_to_end(&mut bytes).map_err(refused)?;
     if bytes.len() as u64 > limit {
         return Err(ReadError::TooLarge { path: path.to_owned(), limit });
     }

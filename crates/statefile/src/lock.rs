@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::door::{self, WriteError};
 use crate::file::kind;
@@ -84,13 +85,16 @@ impl Lock {
     ///
     /// [`LockError::Held`] when the wait is over, with the holder's name.
     pub fn acquire(path: &Utf8Path, wait: Wait, holder: &str) -> Result<Lock, LockError> {
-        door::check(path)?;
+        door::allowed(path)?;
         let unusable = |source: io::Error| LockError::Unusable { path: path.to_owned(), source };
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = step::before(Deed::Open, path)
             .and_then(|()| Ok(rustix::fs::open(path.as_std_path(), flags, Mode::RUSR | Mode::WUSR)?))
             .map(File::from)
-            .map_err(unusable)?;
+            .map_err(|e| match Errno::from_io_error(&e) {
+                Some(Errno::LOOP) => WriteError::SymbolicLink { path: path.to_owned() }.into(),
+                _ => unusable(e),
+            })?;
         let meta = file.metadata().map_err(unusable)?;
         if !meta.is_file() {
             let found = kind(meta.file_type());

@@ -21,8 +21,8 @@ use crate::step::{self, Deed};
 ///
 /// [`WriteError`]; the old file may be gone then, and no new one is there.
 pub(crate) fn reuse(old: &Utf8Path, new: &Utf8Path, bytes: &[u8]) -> Result<bool, WriteError> {
-    // Both are in one folder, and neither link nor file of another kind is opened.
-    door::check(old)?;
+    // Both are in one folder, and no link is opened.
+    door::allowed(old)?;
     let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = step::before(Deed::Open, old)
         .and_then(|()| Ok(rustix::fs::open(old.as_std_path(), flags, Mode::empty())?))
