@@ -47,6 +47,7 @@ mod selftest;
 mod service;
 mod supervise;
 mod supervisor;
+mod top;
 mod why;
 
 mod memory;

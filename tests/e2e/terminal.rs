@@ -11,8 +11,14 @@ pub(crate) struct Terminal<'a> {
 impl<'a> Terminal<'a> {
     /// Opens one of so many columns.
     pub(crate) fn open(host: &'a Host, columns: u16) -> Terminal<'a> {
+        Terminal::of_size(host, columns, 30)
+    }
+
+    /// Opens one of so many columns and lines.
+    pub(crate) fn of_size(host: &'a Host, columns: u16, lines: u16) -> Terminal<'a> {
         let terminal = Terminal { host };
-        terminal.tmux(&["new-session", "-d", "-x", &columns.to_string(), "-y", "30", "/bin/sh"]);
+        let (columns, lines) = (columns.to_string(), lines.to_string());
+        terminal.tmux(&["new-session", "-d", "-x", &columns, "-y", &lines, "/bin/sh"]);
         // What is typed before the shell asks is shown before its prompt, and what it prints then begins behind it.
         wait_for("a prompt", || Some(terminal.screen()).filter(|screen| !screen.trim().is_empty()));
         terminal
@@ -30,7 +36,7 @@ impl<'a> Terminal<'a> {
 
     /// What it shows.
     #[track_caller]
-    fn screen(&self) -> String {
+    pub(crate) fn screen(&self) -> String {
         self.tmux(&["capture-pane", "-p"])
     }
 

@@ -30,11 +30,10 @@ pub(crate) struct Cli {
 }
 
 /// The verbs of the contract that are not there yet, and what each will do.
-pub(crate) const PLANNED: [(&str, &str); 4] = [
+pub(crate) const PLANNED: [(&str, &str); 3] = [
     ("schema", "print the schema of a JSON document"),
     ("completions", "print shell completions"),
     ("man", "print manual pages"),
-    ("top", "watch the fleet"),
 ];
 
 #[derive(Debug, Subcommand)]
@@ -111,6 +110,8 @@ pub(crate) enum Verb {
     Down(Output),
     /// Show what runs, what sleeps, and what is wrong
     Status(Output),
+    /// Watch the fleet on a full screen, and act on it
+    Top,
     /// Look for what is wrong on this host, and say what mends it
     Doctor(DoctorArgs),
     /// Make the part of doctor's checks that a supervisor cannot do without

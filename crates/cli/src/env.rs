@@ -90,6 +90,16 @@ pub(crate) fn temporary_folder() -> Result<Option<Utf8PathBuf>, CliError> {
     Env::of_process().path("TMPDIR")
 }
 
+/// Whether colours are welcome (<https://no-color.org>).
+pub(crate) fn wants_colour() -> bool {
+    Env::of_process().raw("NO_COLOR").is_none()
+}
+
+/// Whether the terminal is one that can only print, or does not say what it can.
+pub(crate) fn terminal_is_dumb() -> bool {
+    Env::of_process().raw("TERM").is_none_or(|term| term == "dumb")
+}
+
 struct Env(BTreeMap<OsString, OsString>);
 
 impl Env {

@@ -1,5 +1,7 @@
 //! How things are said to people.
 
+use std::time::Duration;
+
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use iapeer_lifecycle::{Observed, Provisioned, Status};
 
@@ -75,6 +77,25 @@ pub(crate) fn to_the_second(ts: &str) -> String {
     }
 }
 
+/// A length of time in its greatest unit: `59s`, `5m`, `23h`, `9d`.
+pub(crate) fn short_time(time: Duration) -> String {
+    match time.as_secs() {
+        secs @ 0..60 => format!("{secs}s"),
+        secs @ 60..3600 => format!("{}m", secs / 60),
+        secs @ 3600..86_400 => format!("{}h", secs / 3600),
+        secs => format!("{}d", secs / 86_400),
+    }
+}
+
+/// An amount of memory in its greatest unit.
+pub(crate) fn amount(bytes: u64) -> String {
+    match bytes {
+        0..0x10_0000 => format!("{} KiB", bytes >> 10),
+        0x10_0000..0x4000_0000 => format!("{} MiB", bytes >> 20),
+        _ => format!("{}.{} GiB", bytes >> 30, ((bytes >> 20) % 1024) * 10 / 1024),
+    }
+}
+
 /// One outcome of a provider's command.
 pub(crate) fn outcome(outcome: &Provisioned) -> String {
     let runtime = outcome.runtime.as_ref().map_or_else(String::new, |r| format!(" ({r})"));
@@ -121,6 +142,32 @@ mod tests {
     }
 
     #[test]
+    fn times_and_amounts_are_short() {
+        for (secs, wanted) in [
+            (0, "0s"),
+            (59, "59s"),
+            (60, "1m"),
+            (3599, "59m"),
+            (7200, "2h"),
+            (86_399, "23h"),
+            (172_800, "2d"),
+        ] {
+            assert_eq!(short_time(Duration::from_secs(secs)), wanted);
+        }
+        for (bytes, wanted) in [
+            (0, "0 KiB"),
+            (1_048_575, "1023 KiB"),
+            (1 << 20, "1 MiB"),
+            ((1 << 30) - 1, "1023 MiB"),
+            (1 << 30, "1.0 GiB"),
+            (3 << 29, "1.5 GiB"),
+            ((2 << 30) - 1, "1.9 GiB"),
+        ] {
+            assert_eq!(amount(bytes), wanted);
+        }
+    }
+
+    #[test]
     fn a_table_fits_its_width() {
         let rows = [
             vec!["2026-11-21".to_owned(), "3 servers: alpha, beta, gamma".to_owned(), "swept".to_owned()],
@@ -137,5 +184,38 @@ mod tests {
             let lines = table(&["time", "who", "cause"], &rows, width);
             assert!(lines.iter().all(|line| line.chars().count() <= width.into()), "{lines:#?}");
         }
+    }
+
+    #[test]
+    fn a_list_of_peers_fits_whatever_they_are_called() {
+        let row = |name: &str, runtimes: &str, description: &str| {
+            vec![format!("● {name}"), runtimes.to_owned(), description.to_owned()]
+        };
+        let rows = [
+            row("a", "shell live", ""),
+            row("a-name-of-exactly-32-characters-", "claude live, codex asleep, shell stopped", "short"),
+            row("b", "shell asleep", &"long ".repeat(90)),
+            row("c", "shell asleep", &"長い説明".repeat(30)),
+            row(
+                "d",
+                "a-runtime-with-a-long-name asleep",
+                "https://example.org/a/path/without/any/blank/in/it/at/all",
+            ),
+            row("e", "shell asleep", "👩‍👩‍👧 family, e\u{301}, Привет"),
+        ];
+        let head = ["PEER", "RUNTIMES", "DESCRIPTION"];
+        for width in [20, 40, 60, 80, 200] {
+            let lines = table(&head, &rows, width);
+            let columns = |line: &String| ratatui::text::Span::raw(line.as_str()).width();
+            let wide: Vec<_> = lines.iter().filter(|line| columns(line) > width.into()).collect();
+            assert!(wide.is_empty(), "{width}: {wide:#?}");
+            // Nothing is left out.
+            let letters = |text: &str| text.chars().filter(|c| !c.is_whitespace()).count();
+            let wanted: usize = head.iter().map(|cell| letters(cell)).sum::<usize>()
+                + rows.iter().flatten().map(|cell| letters(cell)).sum::<usize>();
+            assert_eq!(lines.iter().map(|line| letters(line)).sum::<usize>(), wanted, "{width}: {lines:#?}");
+        }
+        insta::assert_snapshot!("list-40", table(&head, &rows[..3], 40).join("\n"));
+        insta::assert_snapshot!("list-80", table(&head, &rows[..3], 80).join("\n"));
     }
 }

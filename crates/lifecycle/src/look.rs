@@ -66,7 +66,7 @@ fn is_attached(socket: &Utf8Path) -> bool {
 }
 
 /// When a session did something last: the newest of what tells of it. None when one of them cannot be told.
-fn last_activity(host: &Host, identity: &Identity, session: &Session) -> Option<Timestamp> {
+pub(crate) fn last_activity(host: &Host, identity: &Identity, session: &Session) -> Option<Timestamp> {
     let shown = modified(&host.layout().pane_log(identity)).ok()?;
     let sources = [Some(woke(session)?), shown, transcribed(host, identity, session)?];
     sources.into_iter().flatten().max()

@@ -5,7 +5,7 @@ use iapeer_canary::{BadWord, Incarnation, Liveness};
 use iapeer_registry::{Identity, Peer};
 use iapeer_tmux::{Probe, probe};
 
-use crate::facts::{Facts, ProcessId, Session};
+use crate::facts::{FactError, Facts, ProcessId, Session};
 use crate::host::{Host, with_causes};
 
 /// What is known about one identity.
@@ -107,13 +107,21 @@ impl Session {
 
 /// Looks at one identity. Starts no process and asks no server.
 pub fn observe(host: &Host, identity: &Identity) -> Observed {
+    observe_with(host, identity, &Facts::of(host.layout(), identity).session())
+}
+
+/// The same, with what is written down about its session.
+pub(crate) fn observe_with(
+    host: &Host,
+    identity: &Identity,
+    session: &Result<Option<Session>, FactError>,
+) -> Observed {
     let socket = host.layout().socket(identity);
-    let facts = Facts::of(host.layout(), identity);
-    let (stopped, unreadable) = match facts.stopped() {
+    let (stopped, unreadable) = match Facts::of(host.layout(), identity).stopped() {
         Ok(stopped) => (stopped, None),
         Err(e) => (None, Some(with_causes(&e))),
     };
-    let status = match (status(&facts, &socket), unreadable) {
+    let status = match (status(session, &socket), unreadable) {
         (live @ Status::Live { .. }, _) => live,
         (_, Some(reason)) | (Status::Unknown(reason), None) => Status::Unknown(reason),
         (_, None) if stopped.is_some() => Status::Stopped,
@@ -133,9 +141,9 @@ pub fn identities(peer: &Peer) -> Vec<Identity> {
     peer.facts.runtimes().iter().map(|r| Identity::new(r.clone(), name.clone())).collect()
 }
 
-fn status(facts: &Facts, socket: &Utf8Path) -> Status {
-    match facts.session() {
-        Err(e) => return Status::Unknown(with_causes(&e)),
+fn status(session: &Result<Option<Session>, FactError>, socket: &Utf8Path) -> Status {
+    match session {
+        Err(e) => return Status::Unknown(with_causes(e)),
         Ok(None) => {}
         Ok(Some(session)) => match session.state() {
             SessionState::Running => return Status::Live { server_pid: session.server.pid },

@@ -1,4 +1,5 @@
-//! The processes of a session: its program, what that started, and what shares its terminal session.
+//! The processes of a session: its program, what that started, what shares its terminal session, and what they
+//! take of the host.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -18,39 +19,81 @@ pub(crate) struct Member {
     pub(crate) name: String,
 }
 
+/// What processes take of the host.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// How many they are.
+    pub processes: usize,
+    /// Their resident memory in bytes. What several of them share is counted for each.
+    pub memory: u64,
+    /// The processor time that they have used, with that of their children that have ended.
+    pub cpu: Duration,
+}
+
+/// The processes of this host at one moment.
+#[derive(Debug)]
+pub struct Processes(BTreeMap<u32, Row>);
+
 /// One line of the process table.
+#[derive(Debug)]
 struct Row {
     parent: u32,
     session: u32,
     start: StartTime,
     name: String,
+    usage: Usage,
+}
+
+impl Processes {
+    /// Looks at all of them, once for however many trees. Elsewhere than on Linux none are found: what they take
+    /// could only be told by starting a process.
+    pub fn now() -> Processes {
+        Processes(if cfg!(target_os = "linux") { table() } else { BTreeMap::new() })
+    }
+
+    /// What the processes under `roots` take; none where none of them is found.
+    pub(crate) fn usage(&self, roots: &[u32]) -> Option<Usage> {
+        let add = |sum: Usage, row: &Row| Usage {
+            processes: sum.processes + 1,
+            memory: sum.memory.saturating_add(row.usage.memory),
+            cpu: sum.cpu.saturating_add(row.usage.cpu),
+        };
+        let found = under(&self.0, roots);
+        let usage = found.iter().filter_map(|pid| self.0.get(pid)).fold(Usage::default(), add);
+        (usage.processes > 0).then_some(usage)
+    }
 }
 
 /// The living processes under `program`, itself first. Those that left both its tree and its session
 /// are not found; nothing is guessed about them.
 pub(crate) fn members(program: u32, boot: &BootId) -> Vec<Member> {
     let table = table();
-    let mut found = BTreeSet::from([program]);
-    // A child may stand before its parent in the table, so look until nothing is new.
-    loop {
-        let more: Vec<u32> = table
-            .iter()
-            .filter(|(pid, row)| {
-                !found.contains(pid) && (found.contains(&row.parent) || row.session == program)
-            })
-            .map(|(pid, _)| *pid)
-            .collect();
-        if more.is_empty() {
-            break;
-        }
-        found.extend(more);
-    }
+    let found = under(&table, &[program]);
     let member = |pid: &u32| {
         let row = table.get(pid)?;
         let process = Incarnation { boot: boot.clone(), pid: *pid, start: row.start.clone() };
         Some(Member { process, name: row.name.clone() })
     };
     found.iter().filter_map(member).collect()
+}
+
+/// The processes that are in the tree of one of `roots`, or in its terminal session; the roots, too.
+fn under(table: &BTreeMap<u32, Row>, roots: &[u32]) -> BTreeSet<u32> {
+    let mut found = BTreeSet::from_iter(roots.iter().copied());
+    // A child may stand before its parent in the table, so look until nothing is new.
+    loop {
+        let more: Vec<u32> = table
+            .iter()
+            .filter(|(pid, row)| {
+                !found.contains(pid) && (found.contains(&row.parent) || roots.contains(&row.session))
+            })
+            .map(|(pid, _)| *pid)
+            .collect();
+        if more.is_empty() {
+            return found;
+        }
+        found.extend(more);
+    }
 }
 
 /// Ends what is left of `members`: TERM, five seconds, KILL. Gives those that live on all the same, and
@@ -95,6 +138,8 @@ pub(crate) fn wait_dead(process: &Incarnation, limit: Duration) -> bool {
 #[cfg(target_os = "linux")]
 fn table() -> BTreeMap<u32, Row> {
     let Ok(proc) = camino::Utf8Path::new("/proc").read_dir_utf8() else { return BTreeMap::new() };
+    let page = rustix::param::page_size() as u64;
+    let ticks_per_second = rustix::param::clock_ticks_per_second().max(1);
     let row = |entry: camino::Utf8DirEntry| {
         let pid: u32 = entry.file_name().parse().ok()?;
         let bytes = iapeer_statefile::read_file(&entry.path().join("stat"), 4096).ok()??;
@@ -106,10 +151,16 @@ fn table() -> BTreeMap<u32, Row> {
         let number = |at: usize| fields.get(at)?.parse::<u32>().ok();
         let alive = !matches!(*fields.first()?, "Z" | "X");
         alive.then_some(())?;
-        Some((
-            pid,
-            Row { parent: number(1)?, session: number(3)?, start: fields.get(19)?.parse().ok()?, name },
-        ))
+        // Its own time in user and kernel mode, then that of its children, in ticks; and pages in memory.
+        let long = |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
+        let ticks = (11..=14).map(long).fold(0, u64::saturating_add);
+        let usage = Usage {
+            processes: 1,
+            memory: long(21).saturating_mul(page),
+            cpu: Duration::from_millis(ticks.saturating_mul(1000) / ticks_per_second),
+        };
+        let (parent, session) = (number(1)?, number(3)?);
+        Some((pid, Row { parent, session, start: fields.get(19)?.parse().ok()?, name, usage }))
     };
     proc.filter_map(Result::ok).filter_map(row).collect()
 }
@@ -123,7 +174,53 @@ fn table() -> BTreeMap<u32, Row> {
         let mut words = line.split_whitespace();
         let (pid, parent) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
         let start = Incarnation::of(pid).ok()??.start;
-        Some((pid, Row { parent, session: 0, start, name: words.collect::<Vec<_>>().join(" ") }))
+        let name = words.collect::<Vec<_>>().join(" ");
+        Some((pid, Row { parent, session: 0, start, name, usage: Usage::default() }))
     };
     text.lines().filter_map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tree_is_found_with_what_it_takes() {
+        let row = |parent: u32, session: u32, memory: u64| Row {
+            parent,
+            session,
+            start: "1".parse().unwrap(),
+            name: "x".to_owned(),
+            usage: Usage { processes: 1, memory, cpu: Duration::from_secs(memory) },
+        };
+        // 5 stands before its parent 9; 7 was left by its parent and is still in the session of 4.
+        let table = BTreeMap::from([
+            (1, row(0, 1, 1)),
+            (4, row(1, 4, 10)),
+            (5, row(9, 9, 100)),
+            (7, row(1, 4, 1000)),
+            (9, row(4, 9, 10_000)),
+            (20, row(1, 20, 100_000)),
+        ]);
+        let processes = Processes(table);
+        for (roots, wanted) in [
+            (vec![4], Some((4, 11_110))),
+            (vec![9], Some((2, 10_100))),
+            (vec![9, 4], Some((4, 11_110))),
+            (vec![20, 9], Some((3, 110_100))),
+            (vec![20, 77], Some((1, 100_000))),
+            (vec![77], None),
+            (vec![], None),
+        ] {
+            let found = processes.usage(&roots).map(|usage| (usage.processes, usage.memory));
+            assert_eq!(found, wanted, "{roots:?}");
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn this_process_takes_memory() {
+        let usage = Processes::now().usage(&[std::process::id()]).expect("we are there");
+        assert!(usage.processes >= 1 && usage.memory > 1 << 16, "{usage:?}");
+    }
 }

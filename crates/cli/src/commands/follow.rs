@@ -14,7 +14,7 @@ use crate::out::{self, Stop};
 use crate::watch::{Watch, Woken};
 
 /// How often deaths are looked for that no witness will record, because it died first.
-const SWEEP_EVERY: Duration = Duration::from_secs(5);
+pub(super) const SWEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// Waits for changes of journals, and looks for deaths that nobody recorded meanwhile.
 #[derive(Debug)]

@@ -18,6 +18,7 @@ mod service;
 mod sessions;
 mod slot;
 mod supervise;
+mod top;
 mod verify;
 mod wake;
 mod why;
@@ -95,6 +96,7 @@ fn dispatch(host: &Host, verb: Verb) -> Done {
         Verb::Up(args) => fleet::up(host, &args),
         Verb::Down(output) => fleet::down(host, &output),
         Verb::Status(output) => sessions::status(host, &output),
+        Verb::Top => top::top(host),
         Verb::Doctor(args) => doctor::doctor_verb(host, &args),
         Verb::Preflight(output) => doctor::preflight(host, &output),
         Verb::Supervise(args) => supervise::supervise_verb(host, &args),

@@ -196,13 +196,11 @@ pub(crate) fn list(host: &Host, output: &Output) -> Done {
             vec![
                 format!("{} {}", text::sign(observed), peer.facts.personality),
                 runtimes.collect::<Vec<_>>().join(", "),
-                text::one_line(&peer.facts.description),
+                peer.facts.description.clone(),
             ]
         })
         .collect();
-    for line in text::columns(&rows) {
-        out::line(line)?;
-    }
+    text::listed(&["PEER", "RUNTIMES", "DESCRIPTION"], &rows).iter().try_for_each(out::line)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -58,6 +58,7 @@ pub(super) fn settle(host: &Host, verb: &Verb) -> Result<(), CliError> {
         }
         Verb::List(_)
         | Verb::Show(_)
+        | Verb::Top
         | Verb::Deaths(_)
         | Verb::Logs(_)
         | Verb::Why(_)

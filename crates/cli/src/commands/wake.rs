@@ -216,7 +216,8 @@ fn peer_here(host: &Host, FolderArgs { runtime, .. }: &FolderArgs) -> Result<Pee
     })
 }
 
-fn on_terminal() -> bool {
+/// Whether somebody types and sees.
+pub(super) fn on_terminal() -> bool {
     std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
 }
 
