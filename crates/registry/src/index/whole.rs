@@ -26,8 +26,7 @@ const SHALLOW: usize = 64;
 ///
 /// Each part of an index reads back by its type: a name is one, an intelligence is one of the words, unknown
 /// keys are none of ours. What no type says is looked at here: that folders are absolute and not there
-/// twice, that names are sorted, and that no unknown value is nested too deep for a reader. The text itself is
-/// JSON because a writer of JSON made it.
+/// twice, that names are sorted, and that no unknown value is nested too deep for a reader.
 pub(super) fn reads_back(index: &Index) -> bool {
     let Index { peers, unreadable, other } = index;
     // An entry that was bad beside another one may be good without it.
