@@ -22,10 +22,10 @@ pub(crate) const IAPEER: &str = env!("CARGO_BIN_EXE_iapeer");
 const HUNG: Duration = Duration::from_secs(120);
 
 /// What iapeer, its witness and the fakes of the tests call, beside tmux.
-const TOOLS: [&str; 30] = [
+const TOOLS: [&str; 31] = [
     "cat", "chmod", "cp", "cut", "date", "dmesg", "env", "false", "grep", "head", "kill", "logger", "ls",
-    "mkdir", "mv", "ps", "rm", "rmdir", "setsid", "sh", "sleep", "sort", "stat", "stty", "tail", "timeout",
-    "touch", "tr", "true", "wc",
+    "mkdir", "mktemp", "mv", "ps", "rm", "rmdir", "setsid", "sh", "sleep", "sort", "stat", "stty", "tail",
+    "timeout", "touch", "tr", "true", "wc",
 ];
 
 /// What differs from run to run.

@@ -41,6 +41,7 @@ mod deaths_listed;
 mod logs;
 mod matrix_deaths;
 mod pages;
+mod pages_run;
 mod programs;
 mod scopes;
 mod selftest;

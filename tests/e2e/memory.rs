@@ -9,7 +9,7 @@ use crate::host::{Host, IAPEER, finish};
 use crate::sight::json_file;
 
 /// The example provider, which is built beside `iapeer`.
-fn memory_provider() -> &'static Path {
+pub(crate) fn memory_provider() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let folder = Path::new(IAPEER).parent().unwrap();

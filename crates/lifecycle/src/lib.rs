@@ -204,3 +204,8 @@ pub use why::{Confidence, Evidence, Happening, Why, why};
 pub use witness::{
     Dismissed, Witness, WitnessError, arm_witness, dismiss_witness, live_server, witness_wait,
 };
+
+/// The examples of the page about embedding, which are tests like those above.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/EMBEDDING.md")]
+struct EmbeddingPage;
