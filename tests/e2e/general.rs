@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use crate::host::{Host, IAPEER, finish};
 
-const VERBS: [&str; 33] = [
+const VERBS: [&str; 36] = [
     "init",
     "create",
     "list",
@@ -39,6 +39,9 @@ const VERBS: [&str; 33] = [
     "compact",
     "runtime",
     "runtime check",
+    "completions",
+    "man",
+    "schema",
 ];
 
 #[test]
@@ -93,7 +96,7 @@ fn verbs_that_are_not_there_yet_say_so() {
     let help = host.ok("--help").stdout;
     let (_, planned) = help.split_once("Not there yet: ").unwrap();
     let planned: Vec<_> = planned.split([',', ' ', '\n']).filter(|verb| !verb.is_empty()).collect();
-    assert!(planned.len() > 3, "{planned:?}");
+    assert!(!planned.is_empty());
     for verb in planned {
         let ran = host.failure(1, [verb, "some", "--thing"]);
         assert!(ran.stderr.contains(&format!("`iapeer {verb}` is not there yet")), "{ran:?}");

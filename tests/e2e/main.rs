@@ -14,6 +14,8 @@
 
 #[path = "../shared/fleet.rs"]
 mod checker;
+#[path = "../shared/schema.rs"]
+mod schema;
 
 mod agent;
 mod fakes;
@@ -42,9 +44,11 @@ mod logs;
 mod matrix_deaths;
 mod pages;
 mod programs;
+mod schemas;
 mod scopes;
 mod selftest;
 mod service;
+mod shell;
 mod supervise;
 mod supervisor;
 mod why;
