@@ -14,6 +14,8 @@
 
 #[path = "../shared/fleet.rs"]
 mod checker;
+#[path = "../shared/schema.rs"]
+mod schema;
 
 mod agent;
 mod fakes;
@@ -43,9 +45,11 @@ mod matrix_deaths;
 mod pages;
 mod pages_run;
 mod programs;
+mod schemas;
 mod scopes;
 mod selftest;
 mod service;
+mod shell;
 mod supervise;
 mod supervisor;
 mod top;

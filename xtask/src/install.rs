@@ -9,7 +9,8 @@ use crate::run::{self, which};
 const NEEDED: &[&str] = &["tmux"];
 
 /// Without these, tests cover less. The packages have the same names as the programs.
-const WELCOME: &[&str] = &["bash", "dash", "busybox", "mksh", "yash", "zsh", "shellcheck", "strace"];
+const WELCOME: &[&str] =
+    &["bash", "dash", "busybox", "mksh", "yash", "zsh", "fish", "mandoc", "shellcheck", "strace"];
 
 /// Ways to install for those who are asked to do it themselves.
 const BY_HAND: &[(&str, &str)] = &[

@@ -3,6 +3,7 @@
 mod queue;
 mod service;
 mod sessions;
+mod shell;
 
 use std::num::NonZeroU32;
 
@@ -15,6 +16,7 @@ use iapeer_registry::{Intelligence, Personality, RuntimeName};
 pub(crate) use self::queue::{QueueAddArgs, QueueDropArgs, QueueListArgs, QueueVerb, WorkerVerb};
 pub(crate) use self::service::{LogsArgs, ServiceInstallArgs, ServicePrintArgs, ServiceVerb};
 pub(crate) use self::sessions::{FolderArgs, LaunchArgs, RefreshArgs, StartArgs, StopArgs, UpArgs, Whose};
+pub(crate) use self::shell::{CompleteArgs, ManArgs, SchemaArgs, Shell, ShellVerb};
 use crate::time::{Duration, Since};
 
 mod runtime;
@@ -28,13 +30,6 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) verb: Verb,
 }
-
-/// The verbs of the contract that are not there yet, and what each will do.
-pub(crate) const PLANNED: [(&str, &str); 3] = [
-    ("schema", "print the schema of a JSON document"),
-    ("completions", "print shell completions"),
-    ("man", "print manual pages"),
-];
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
@@ -136,6 +131,8 @@ pub(crate) enum Verb {
         #[command(subcommand)]
         verb: CanaryVerb,
     },
+    #[command(flatten)]
+    Shell(ShellVerb),
 }
 
 #[derive(Debug, Args)]
@@ -299,7 +296,9 @@ pub(crate) struct NativeArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RuntimeArgs {
+    /// Which peer
     pub(crate) peer: Personality,
+    /// Which runtime
     pub(crate) runtime: RuntimeName,
     #[command(flatten)]
     pub(crate) output: Output,
@@ -465,9 +464,6 @@ pub(crate) struct DismissArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(
-    after_help = "For any daemon: iapeer canary script --identity NAME --pid N --dir DIR [-- CLIENT ARG...]"
-)]
 pub(crate) struct ScriptArgs {
     /// The peer whose living server it is for
     #[arg(required_unless_present = "identity", conflicts_with_all = ["identity", "pid"])]

@@ -3,10 +3,11 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What kind of failure it is. The numbers are the exit codes of the contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Kind {
     /// It failed, or a check found something.
@@ -26,7 +27,7 @@ impl From<Kind> for ExitCode {
 }
 
 /// An error as the user sees it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct CliError {
     pub(crate) kind: Kind,
     pub(crate) message: String,

@@ -6,7 +6,11 @@ mod args;
 mod commands;
 mod env;
 mod error;
+mod help;
+mod man;
+mod nearest;
 mod out;
+mod schemas;
 mod text;
 mod time;
 mod watch;
@@ -15,11 +19,14 @@ mod wire;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
-use clap::{CommandFactory, FromArgMatches};
+use clap::FromArgMatches;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use iapeer_registry::RuntimeName;
 
-use crate::args::{Cli, PLANNED};
+use crate::args::Cli;
 use crate::error::{CliError, Kind};
+use crate::help::command;
+use crate::nearest::nearest;
 use crate::out::Stop;
 
 fn main() -> ExitCode {
@@ -50,6 +57,18 @@ fn names_runtime(args: &[OsString]) -> bool {
     !command().get_subcommands().any(|verb| verb.get_name() == word) && commands::is_runtime(&runtime)
 }
 
+/// Before what clap suggests, the name of a runtime that was probably meant by a word that is no verb.
+fn meant_runtime(mut cli: CliError, error: &clap::Error) -> CliError {
+    if let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidSubcommand) {
+        let known = commands::runtimes();
+        let meant = nearest(typed, known.iter().map(RuntimeName::as_str));
+        if !meant.is_empty() {
+            cli.hints.insert(0, format!("did you mean the runtime {}?", meant.join(" or ")));
+        }
+    }
+    cli
+}
+
 fn run(args: Vec<OsString>) -> Result<ExitCode, Stop> {
     let matches = match command().try_get_matches_from(args) {
         Ok(matches) => matches,
@@ -61,26 +80,12 @@ fn run(args: Vec<OsString>) -> Result<ExitCode, Stop> {
             out::note(e.render().to_string().trim_end());
             return Ok(Kind::Usage.into());
         }
-        Err(e) => return Err(usage(&e).into()),
+        Err(e) => return Err(meant_runtime(usage(&e), &e).into()),
     };
     let verb = matches.subcommand_name().unwrap_or_default();
-    if let Some((name, what)) = PLANNED.iter().find(|(name, _)| *name == verb) {
-        return Err(CliError::failed(format!("`iapeer {name}` is not there yet: it will {what}")).into());
-    }
     let caller = verb.to_owned();
     let cli = Cli::from_arg_matches(&matches).map_err(|e| usage(&e))?;
     commands::run(cli.verb, &caller)
-}
-
-/// The command line with the verbs that are not there yet, so that they are told from typing errors.
-fn command() -> clap::Command {
-    let rest =
-        || clap::Arg::new("rest").num_args(0..).trailing_var_arg(true).allow_hyphen_values(true).hide(true);
-    let names: Vec<_> = PLANNED.iter().map(|(name, _)| *name).collect();
-    let planned = PLANNED
-        .iter()
-        .map(|(name, _)| clap::Command::new(*name).hide(true).disable_help_flag(true).arg(rest()));
-    Cli::command().subcommands(planned).after_help(format!("Not there yet: {}", names.join(", ")))
 }
 
 /// What clap says about wrong arguments, in our form.

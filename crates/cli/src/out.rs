@@ -6,6 +6,7 @@ use iapeer_lifecycle::Warning;
 use serde::Serialize;
 
 use crate::error::CliError;
+use crate::wire::ErrorDoc;
 
 /// Why printing stopped: the reader has gone, or the disk behind it is full.
 #[derive(Debug)]
@@ -80,14 +81,8 @@ pub(crate) fn warnings(warnings: &[Warning]) {
 
 /// Prints an error, as JSON to standard output when `as_json`, so that a script gets one document.
 pub(crate) fn error(error: &CliError, as_json: bool) {
-    if as_json {
-        #[derive(Serialize)]
-        struct Body<'a> {
-            error: &'a CliError,
-        }
-        if json("error", &Body { error }).is_ok() {
-            return;
-        }
+    if as_json && json("error", &ErrorDoc { error }).is_ok() {
+        return;
     }
     remark("error", &error.message);
     for cause in &error.causes {

@@ -2,22 +2,55 @@
 
 use iapeer_lifecycle::{Observed, Provisioned, Status};
 use iapeer_registry::{Intelligence, Peer, Personality, RuntimeName};
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::error::CliError;
+
 /// A peer as `list` and `show` give it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct PeerDoc {
+    #[schemars(with = "String")]
     pub(crate) personality: Personality,
+    #[schemars(with = "String")]
     pub(crate) default_runtime: RuntimeName,
+    #[schemars(with = "String")]
     pub(crate) intelligence: Intelligence,
     pub(crate) description: String,
     pub(crate) cwd: String,
     pub(crate) runtimes: Vec<RuntimeDoc>,
 }
 
+/// What `list --json` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct ListDoc {
+    pub(crate) peers: Vec<PeerDoc>,
+}
+
+/// What `show --json` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct ShowDoc {
+    pub(crate) peer: PeerDoc,
+    pub(crate) profile_path: String,
+}
+
+/// What `deaths --json` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct DeathsDoc {
+    pub(crate) deaths: Vec<DeathDoc>,
+    pub(crate) unreadable_lines: u64,
+}
+
+/// What any verb with `--json` prints when it fails.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct ErrorDoc<'a> {
+    pub(crate) error: &'a CliError,
+}
+
 /// One runtime of a peer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct RuntimeDoc {
+    #[schemars(with = "String")]
     pub(crate) runtime: RuntimeName,
     pub(crate) identity: String,
     pub(crate) status: &'static str,
@@ -33,21 +66,21 @@ pub(crate) struct RuntimeDoc {
 }
 
 /// What only `show` says about a runtime.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct RuntimeMore {
     pub(crate) canary: Option<CanaryDoc>,
     pub(crate) last_death: Option<DeathDoc>,
 }
 
 /// The witness of a server.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct CanaryDoc {
     pub(crate) state: &'static str,
     pub(crate) recorder_pid: Option<u32>,
 }
 
 /// A death as `deaths` gives it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct DeathDoc {
     pub(crate) ts: String,
     pub(crate) kind: &'static str,

@@ -184,6 +184,8 @@ pub use recovery::{MendIndexError, mend_index};
 pub use remove::{IfLive, RemoveError, Removed, remove};
 pub use rename::{RenameError, Renamed, StepError, Unfinished, finish_rename, rename, unfinished_rename};
 pub use restore::{Kept, RestoreError, Restored, kept, restore};
+#[cfg(feature = "schema")]
+pub use runtime::definition_schema;
 pub use runtime::{
     Answer, Arguments, Class, DefinitionCheck, DefinitionFault, Dialog, Key, Runtime, RuntimeError, Source,
     StartUp, Typed, check_definition,

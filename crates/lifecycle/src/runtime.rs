@@ -8,11 +8,15 @@ use crate::search::{find_program, is_program};
 use crate::{Layout, Settings, Warning};
 
 mod definition;
+#[cfg(feature = "schema")]
+mod schema;
 #[cfg(test)]
 mod tests;
 
 pub use definition::{Answer, Arguments, Class, DefinitionFault, Dialog, Key, StartUp, Typed};
 use definition::{Definition, unknown_keys};
+#[cfg(feature = "schema")]
+pub use schema::definition_schema;
 
 /// No definition is larger than this, in bytes.
 const LIMIT: u64 = 256 << 10;
@@ -85,6 +89,8 @@ pub enum RuntimeError {
         runtime: RuntimeName,
         /// Where its definition would be.
         file: Utf8PathBuf,
+        /// All names that are declared, for a suggestion.
+        known: Vec<RuntimeName>,
     },
     /// Its file does not parse.
     #[error("{file} does not describe a runtime: {reason}")]
@@ -126,7 +132,11 @@ impl Runtime {
         let file = layout.runtime_file(name);
         match (Runtime::in_file(name, &file), Runtime::built_in(name)) {
             (Ok(Some(runtime)), _) | (Ok(None), Some(runtime)) => Ok(runtime),
-            (Ok(None), None) => Err(RuntimeError::NotDeclared { runtime: name.clone(), file }),
+            (Ok(None), None) => {
+                // What cannot be listed can be suggested by nobody.
+                let known = Runtime::names(layout).unwrap_or_default();
+                Err(RuntimeError::NotDeclared { runtime: name.clone(), file, known })
+            }
             (Err(e), Some(runtime)) => Ok(Runtime { passed_over: Some(with_causes(&e)), ..runtime }),
             (Err(e), None) => Err(e),
         }

@@ -51,10 +51,14 @@ mod facts;
 mod index;
 mod names;
 mod profile;
+#[cfg(feature = "schema")]
+mod schema;
 mod verify;
 
 pub use facts::{DESCRIPTION_MAX, Facts, Intelligence, Nature};
 pub use index::{Conflict, Index, IndexFormat, Peer, Registry};
 pub use names::{Identity, NameError, Personality, RuntimeName};
 pub use profile::{Profile, ProfileFormat, profile_document, profile_path};
+#[cfg(feature = "schema")]
+pub use schema::profile_schema;
 pub use verify::{Difference, Judged, ProfileFinding, Sight, Stray, Verdict, judge, projected};

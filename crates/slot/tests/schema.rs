@@ -1,52 +1,17 @@
 //! The JSON Schema says what the parser does.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+#[path = "../../../tests/shared/schema.rs"]
+mod shared;
 mod support;
 
 use iapeer_slot::{Slot, json_schema};
 use serde_json::{Value, json};
+use shared::accepts;
 use support::corpus;
 
 const SHIPPED: &str = include_str!("../../../docs/slot.schema.json");
 const PAGE: &str = include_str!("../../../docs/PROVIDERS.md");
-
-/// Whether a value is what the schema asks for. Only the keywords that ours uses are known here; another
-/// one makes the test fail until it is taught.
-fn accepts(root: &Value, schema: &Value, value: &Value) -> bool {
-    let accepts = |schema, value| accepts(root, schema, value);
-    schema.as_object().unwrap().iter().all(|(keyword, wanted)| match keyword.as_str() {
-        "$schema" | "$defs" | "title" | "description" => true,
-        "$ref" => {
-            let pointer = wanted.as_str().unwrap().strip_prefix('#').unwrap();
-            accepts(root.pointer(pointer).unwrap(), value)
-        }
-        "type" => match wanted {
-            Value::Array(types) => types.iter().any(|wanted| is_of(value, wanted)),
-            wanted => is_of(value, wanted),
-        },
-        "anyOf" => wanted.as_array().unwrap().iter().any(|schema| accepts(schema, value)),
-        "properties" => value.as_object().is_none_or(|members| {
-            let mut properties = wanted.as_object().unwrap().iter();
-            properties.all(|(name, schema)| members.get(name).is_none_or(|member| accepts(schema, member)))
-        }),
-        "required" => value.as_object().is_none_or(|members| {
-            wanted.as_array().unwrap().iter().all(|name| members.contains_key(name.as_str().unwrap()))
-        }),
-        "items" => value.as_array().is_none_or(|items| items.iter().all(|item| accepts(wanted, item))),
-        "pattern" => value.as_str().is_none_or(|text| matches(wanted.as_str().unwrap(), text)),
-        other => panic!("the schema uses `{other}`, which this test has to be taught"),
-    })
-}
-
-fn is_of(value: &Value, wanted: &Value) -> bool {
-    match wanted.as_str().unwrap() {
-        "object" => value.is_object(),
-        "array" => value.is_array(),
-        "string" => value.is_string(),
-        "null" => value.is_null(),
-        other => panic!("the schema uses the type `{other}`, which this test has to be taught"),
-    }
-}
 
 /// The patterns of the schema, with what ECMA-262 (22.2, 12.2, 12.3) means by them.
 fn matches(pattern: &str, text: &str) -> bool {
@@ -93,7 +58,7 @@ fn schema_and_parser_agree_over_the_corpus() {
     for case in corpus() {
         let whole = is_read_whole(&case.bytes);
         match serde_json::from_slice(&case.bytes) {
-            Ok(value) => assert_eq!(accepts(&schema, &schema, &value), whole, "{}", case.name),
+            Ok(value) => assert_eq!(accepts(&schema, &value, matches), whole, "{}", case.name),
             // No schema is ever asked about what is no JSON.
             Err(_) if !whole => {}
             Err(_) => beyond.push(case.name),
@@ -154,7 +119,7 @@ fn schema_and_parser_agree_over_every_kind_of_value_of_every_member() {
             let mut declaration = whole.clone();
             declaration[name] = value.clone();
             let taken = is_read_whole(declaration.to_string().as_bytes());
-            assert_eq!(accepts(&schema, &schema, &declaration), taken, "{declaration}");
+            assert_eq!(accepts(&schema, &declaration, matches), taken, "{declaration}");
             if taken { accepted += 1 } else { refused += 1 }
         }
     }
@@ -188,6 +153,6 @@ fn declarations_in_the_page_for_providers_are_good() {
     assert!(blocks.len() >= 2, "the page shows declarations");
     for block in blocks {
         assert!(is_read_whole(block.as_bytes()), "{block}: {:?}", Slot::from_bytes(block.as_bytes()));
-        assert!(accepts(&schema, &schema, &serde_json::from_str(block).unwrap()), "{block}");
+        assert!(accepts(&schema, &serde_json::from_str(block).unwrap(), matches), "{block}");
     }
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{Done, locked, state_fault, unreadable};
 use crate::args::{Output, RestoreArgs};
 use crate::error::{CliError, Kind};
+use crate::nearest::did_you_mean;
 use crate::{out, text};
 
 #[derive(Serialize)]
@@ -121,8 +122,10 @@ fn restore_error(host: &Host, error: &RestoreError) -> CliError {
         RestoreError::UnknownFile { known, .. } if known.is_empty() => {
             CliError::of(Kind::Failed, error).hint("there is no backup yet")
         }
-        RestoreError::UnknownFile { known, .. } => {
-            CliError::of(Kind::Failed, error).hint(format!("there are {}", known.join(", ")))
+        RestoreError::UnknownFile { file, known } => {
+            let meant = did_you_mean(file, known.iter().map(String::as_str));
+            CliError::of(Kind::Failed, error)
+                .hint(meant.unwrap_or_else(|| format!("there are {}", known.join(", "))))
         }
         RestoreError::NoPeer { .. } => {
             CliError::of(Kind::Failed, error).hint("copy the generation yourself: iapeer backup list --json")

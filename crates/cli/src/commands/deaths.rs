@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::Done;
 use crate::args::DeathsArgs;
 use crate::error::{CliError, Kind};
-use crate::wire::DeathDoc;
+use crate::wire::{DeathDoc, DeathsDoc};
 use crate::{out, text};
 
 /// Which deaths are asked for.
@@ -126,12 +126,6 @@ pub(crate) fn deaths_verb(host: &Host, args: &DeathsArgs) -> Done {
         out::note(&format!("warning: {path}: {unreadable_lines} lines cannot be read"));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-#[derive(Serialize)]
-struct DeathsDoc {
-    deaths: Vec<DeathDoc>,
-    unreadable_lines: u64,
 }
 
 #[derive(Serialize)]

@@ -2,6 +2,7 @@
 
 mod backup;
 mod canary;
+mod complete;
 mod deaths;
 mod doctor;
 mod fleet;
@@ -16,6 +17,7 @@ mod runtime;
 mod selftest;
 mod service;
 mod sessions;
+mod shell;
 mod slot;
 mod supervise;
 mod top;
@@ -36,6 +38,7 @@ use iapeer_statefile::{BadEntry, CommitError, LockError, StateFault, WriteError}
 use crate::args::{BackupVerb, CanaryVerb, MemoryVerb, NativeVerb, RuntimeVerb, ServiceVerb, SlotVerb, Verb};
 use crate::env;
 use crate::error::{CliError, Kind};
+use crate::nearest::did_you_mean;
 use crate::out::{self, Stop};
 
 /// What to do when it cannot be told what runs.
@@ -46,6 +49,9 @@ type Done = Result<ExitCode, Stop>;
 
 /// Runs a verb.
 pub(crate) fn run(verb: Verb, caller: &str) -> Done {
+    if let Verb::Shell(verb) = &verb {
+        return shell::shell_verb(verb);
+    }
     let host = Host::new(env::settings(caller)?);
     let done = rename::settle(&host, &verb).map_err(Stop::from).and_then(|()| dispatch(&host, verb));
     out::warnings(&host.asides());
@@ -57,6 +63,12 @@ pub(crate) fn is_runtime(name: &RuntimeName) -> bool {
     let Ok(settings) = env::settings("") else { return false };
     let found = Runtime::find(name, Host::new(settings).layout());
     matches!(found, Ok(_) | Err(RuntimeError::BadDefinition { .. }))
+}
+
+/// The runtimes that somebody has declared, as far as that can be told.
+pub(crate) fn runtimes() -> Vec<RuntimeName> {
+    let Ok(settings) = env::settings("") else { return Vec::new() };
+    Runtime::names(Host::new(settings).layout()).unwrap_or_default()
 }
 
 fn dispatch(host: &Host, verb: Verb) -> Done {
@@ -112,6 +124,7 @@ fn dispatch(host: &Host, verb: Verb) -> Done {
         Verb::Canary { verb: CanaryVerb::Dismiss(args) } => canary::dismiss(host, &args),
         Verb::Canary { verb: CanaryVerb::Script(args) } => canary::script(host, &args),
         Verb::Selftest(args) => selftest::selftest_verb(host, &args),
+        Verb::Shell(verb) => shell::shell_verb(&verb),
     }
 }
 
@@ -128,15 +141,11 @@ fn one_peer(host: &Host, personality: &Personality) -> Result<Peer, CliError> {
         FindError::State(fault) => state_fault(host, fault),
         FindError::Unknown { known, .. } => {
             let error = CliError::of(Kind::Failed, &e);
-            let close =
-                known.iter().filter(|k| alike(k.as_str(), personality.as_str())).map(Personality::as_str);
-            match close.collect::<Vec<_>>().as_slice() {
-                [] if known.is_empty() => {
-                    error.hint(format!("there is no peer yet: iapeer create {personality}"))
-                }
-                [] => error.hint("iapeer list"),
-                close => error.hint(format!("did you mean {}?", close.join(" or "))),
+            if known.is_empty() {
+                return error.hint(format!("there is no peer yet: iapeer create {personality}"));
             }
+            let names = known.iter().map(Personality::as_str);
+            error.hint(did_you_mean(personality.as_str(), names).unwrap_or_else(|| "iapeer list".to_owned()))
         }
         FindError::Unfinished(e) => rename::unfinished(e),
         _ => CliError::of(Kind::Failed, &e),
@@ -267,14 +276,4 @@ fn locked(error: &LockError) -> CliError {
         }
         _ => CliError::of(Kind::Failed, error),
     }
-}
-
-/// Whether two names differ by one letter put in, left out, changed or swapped with its neighbour.
-fn alike(a: &str, b: &str) -> bool {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let head = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
-    let (a, b) = (&a[head..], &b[head..]);
-    let tail = a.iter().rev().zip(b.iter().rev()).take_while(|(x, y)| x == y).count();
-    let (a, b) = (&a[..a.len() - tail], &b[..b.len() - tail]);
-    matches!((a.len(), b.len()), (0 | 1, 0 | 1)) || matches!((a, b), ([x, y], [v, w]) if x == w && y == v)
 }

@@ -21,7 +21,8 @@ use super::{
 use crate::args::{CreateArgs, InitArgs, Output, PeerArgs, RemoveArgs, RuntimeArgs, ShowArgs};
 use crate::env::absolute;
 use crate::error::{CliError, Kind};
-use crate::wire::{CanaryDoc, OutcomesDoc, PeerDoc, RuntimeMore};
+use crate::nearest::did_you_mean;
+use crate::wire::{CanaryDoc, ListDoc, OutcomesDoc, PeerDoc, RuntimeMore, ShowDoc};
 use crate::{out, text};
 
 pub(crate) fn init(host: &Host, args: InitArgs) -> Done {
@@ -160,7 +161,9 @@ pub(crate) fn default_runtime(host: &Host, args: &RuntimeArgs) -> Done {
 
 pub(super) fn runtime_hint(cli: CliError, error: &RuntimeError) -> CliError {
     match error {
-        RuntimeError::NotDeclared { .. } => {
+        RuntimeError::NotDeclared { runtime, known, .. } => {
+            let meant = did_you_mean(runtime.as_str(), known.iter().map(RuntimeName::as_str));
+            let cli = if let Some(meant) = meant { cli.hint(meant) } else { cli };
             cli.hint("built in are claude, codex, shell, telegram and notifier; any other is that file")
         }
         RuntimeError::NotInstalled { runtime, .. } => cli.hint(format!(
@@ -178,12 +181,8 @@ pub(crate) fn list(host: &Host, output: &Output) -> Done {
     let peers = all_peers(host)?;
     let observed: Vec<_> = peers.iter().map(|peer| (peer, observe_peer(host, peer))).collect();
     if output.json {
-        #[derive(Serialize)]
-        struct Doc {
-            peers: Vec<PeerDoc>,
-        }
         let peers = observed.iter().map(|(peer, observed)| PeerDoc::new(peer, observed)).collect();
-        out::json("list", &Doc { peers })?;
+        out::json("list", &ListDoc { peers })?;
         return Ok(ExitCode::SUCCESS);
     }
     if observed.is_empty() {
@@ -227,12 +226,7 @@ pub(crate) fn show(host: &Host, args: &ShowArgs) -> Done {
     }
     let profile_path = profile_path(&peer.cwd).to_string();
     if args.output.json {
-        #[derive(Serialize)]
-        struct Doc {
-            peer: PeerDoc,
-            profile_path: String,
-        }
-        out::json("show", &Doc { peer: document, profile_path })?;
+        out::json("show", &ShowDoc { peer: document, profile_path })?;
         return Ok(ExitCode::SUCCESS);
     }
     out::line(format!("{} {}", text::sign(&observed), document.personality))?;

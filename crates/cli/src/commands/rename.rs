@@ -22,7 +22,7 @@ pub(super) fn settle(host: &Host, verb: &Verb) -> Result<(), CliError> {
             Ok(())
         }
         // The one has a root of its own, the others are about no peer.
-        Verb::Selftest(_) | Verb::Service { .. } | Verb::Runtime { .. } => Ok(()),
+        Verb::Selftest(_) | Verb::Service { .. } | Verb::Runtime { .. } | Verb::Shell(_) => Ok(()),
         Verb::Init(_)
         | Verb::Create(_)
         | Verb::Remove(_)

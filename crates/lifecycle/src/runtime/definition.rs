@@ -28,6 +28,7 @@ const NAMED_KEYS: [&str; 16] = [
 
 /// How a runtime's sessions come to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
     /// Started on demand, in a tmux server of its own.
@@ -38,15 +39,18 @@ pub enum Class {
 
 /// The arguments of a runtime's program.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Arguments {
+    /// For a session that begins anew.
     fresh: Vec<Argument>,
+    /// For one that goes on where the last one ended; absent when the program cannot.
     #[serde(default)]
     resume: Option<Vec<Argument>>,
 }
 
 /// One argument, or several that only make sense together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Argument(Vec<String>);
+pub(super) struct Argument(Vec<String>);
 
 /// What a runtime shows while it starts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -85,6 +89,7 @@ pub struct Key(String);
 
 /// What is typed, and the keys that are pressed then.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Typed {
     /// The text, typed as it is.
     pub text: String,
@@ -111,22 +116,47 @@ impl fmt::Display for DefinitionFault {
     }
 }
 
-/// A definition as it is written.
+/// The file `runtimes/<name>/runtime.json` in the root: how to start a runtime, and how to know that it is ready.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(
+        title = "Definition of a runtime",
+        extend("allOf" = [
+            { "anyOf": [
+                { "properties": { "class": { "const": "router" } } },
+                { "required": ["program"], "properties": { "program": { "type": "string", "minLength": 1 } } }
+            ] },
+            { "anyOf": [
+                { "properties": { "dialogs": { "maxItems": 0 } } },
+                { "required": ["ready"], "properties": { "ready": { "minItems": 1 } } }
+            ] }
+        ])
+    )
+)]
 pub(crate) struct Definition {
+    /// How its sessions come to be: on demand, or held by the host's service manager.
     pub(crate) class: Class,
+    /// A name to look for, an absolute path, or `$SHELL`; an agent needs it.
     #[serde(default)]
     pub(crate) program: Option<String>,
+    /// The program's arguments.
     #[serde(default)]
     pub(crate) argv: Arguments,
+    /// Texts that all show when it is ready for input; without any it is ready as soon as it runs.
     #[serde(default)]
     pub(crate) ready: Texts,
+    /// What it may ask before that. The first one that shows is answered.
     #[serde(default)]
     pub(crate) dialogs: Vec<Dialog>,
+    /// A pattern for its transcripts, with `{home}`, `{codex_home}` and `{cwd_slug}`.
     #[serde(default)]
     pub(crate) transcripts: Option<String>,
+    /// The keys that interrupt what it is doing.
     #[serde(default)]
     pub(crate) interrupt: Vec<Key>,
+    /// What lets it compact its context.
     #[serde(default)]
     pub(crate) compact: Option<Typed>,
 }
@@ -136,12 +166,28 @@ pub(crate) struct Definition {
 #[serde(try_from = "Vec<String>")]
 pub(crate) struct Texts(pub(crate) Vec<String>);
 
+/// A question that it asks while it starts, and what is done about it: either `key` or `fails`.
 #[derive(Deserialize)]
-struct DialogForm {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(
+        extend("oneOf" = [
+            { "required": ["key"], "properties": { "key": { "type": "string" } } },
+            { "required": ["fails"], "properties": { "fails": { "type": "string" } } }
+        ])
+    )
+)]
+pub(super) struct DialogForm {
+    /// What it is called in errors.
     name: String,
+    /// The texts that all show when it is asked.
+    #[cfg_attr(feature = "schema", schemars(extend("minItems" = 1)))]
     shows: Texts,
+    /// The key that is pressed.
     #[serde(default)]
     key: Option<Key>,
+    /// Why only a person can answer it.
     #[serde(default)]
     fails: Option<String>,
 }
