@@ -72,6 +72,17 @@ fn documents(host: &Host) -> Vec<(PathBuf, Value)> {
 }
 
 #[test]
+fn every_fixture_is_tried() {
+    let entries = fs::read_dir(FIXTURES).unwrap().map(|entry| entry.unwrap());
+    let folders = entries.filter(|entry| entry.path().is_dir());
+    let mut names: Vec<_> = folders.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    let mut tried = ROOTS.map(str::to_owned);
+    names.sort();
+    tried.sort();
+    assert_eq!(names, tried);
+}
+
+#[test]
 fn a_root_that_is_there_is_read() {
     for fixture in ROOTS {
         let host = host(fixture);

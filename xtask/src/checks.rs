@@ -2,7 +2,9 @@
 //! the same checks are tests of this package.
 
 mod architecture;
+mod crate_pages;
 mod layers;
+mod links;
 mod sources;
 
 use std::fs;
@@ -19,6 +21,10 @@ const CHECKS: &[(&str, Check)] = &[
     ("architecture", |root, workspace| match fs::read_to_string(root.join(architecture::PAGE)) {
         Ok(page) => architecture::findings(&page, root, &workspace.packages),
         Err(e) => vec![format!("{} cannot be read ({e}): write it, it is tested", architecture::PAGE)],
+    }),
+    ("links", |root, _| links::findings(root)),
+    ("crate pages", |root, workspace| {
+        each(root, crate_pages::of(&workspace.packages), crate_pages::findings)
     }),
     ("versions", |root, workspace| {
         let manifests = workspace.packages.iter().map(|p| format!("{}/Cargo.toml", p.folder));
@@ -42,6 +48,12 @@ pub(crate) fn check(arguments: &[String]) -> Result<(), Findings> {
         all.extend(findings.into_iter().map(|finding| format!("{name}: {finding}")));
     }
     if all.is_empty() { Ok(()) } else { Err(all) }
+}
+
+/// Those of the checks that are about what a reader of the docs would follow.
+pub(crate) fn of_docs(root: &Path, workspace: &Workspace) -> Findings {
+    let is_of_docs = |name: &str| ["architecture", "links"].contains(&name);
+    CHECKS.iter().filter(|(name, _)| is_of_docs(name)).flat_map(|(_, check)| check(root, workspace)).collect()
 }
 
 /// What is to be said of each file's text. Files that are not text are passed over.
@@ -87,6 +99,16 @@ mod tests {
     #[test]
     fn architecture_page_is_true() {
         passes("architecture");
+    }
+
+    #[test]
+    fn links_lead_somewhere() {
+        passes("links");
+    }
+
+    #[test]
+    fn crate_pages_are_whole() {
+        passes("crate pages");
     }
 
     #[test]

@@ -9,13 +9,17 @@
     reason = "the tasks start programs, print and copy files; they are no part of what is delivered"
 )]
 
+mod api;
 mod bench;
 mod checks;
 mod demo;
+mod dependencies;
 #[path = "../../tests/shared/fleet.rs"]
 mod fleet;
 mod install;
+mod package;
 mod real_agents;
+mod release;
 mod repository;
 mod run;
 mod service;
@@ -38,6 +42,18 @@ const TASKS: &[Task] = &[
         no_arguments(arguments)?;
         standalone::standalone().map_err(|finding| vec![finding])
     }),
+    ("api", "what the libraries offer, compared with the lists in xtask/api [--write]", api::api),
+    (
+        "dependencies",
+        "how many packages each library brings along, and how many it may",
+        dependencies::dependencies,
+    ),
+    ("package", "what would be published, as it would be; a part of test", package::package),
+    (
+        "release",
+        "the archive of a release, or all that stands against it [--dry-run] [--tag TAG]",
+        release::release,
+    ),
     (
         "bench",
         "what commits, a provider's commands, passes and doctor cost, beside what they are measured against",

@@ -22,6 +22,18 @@ pub(crate) struct Package {
     pub(crate) uses: Vec<String>,
 }
 
+impl Package {
+    /// Whether it is delivered as a library, for programs of others.
+    pub(crate) fn is_library(&self) -> bool {
+        self.folder.starts_with("crates/") && self.name.starts_with("iapeer-")
+    }
+
+    /// Whether it is delivered at all.
+    pub(crate) fn is_delivered(&self) -> bool {
+        self.folder.starts_with("crates/")
+    }
+}
+
 /// The root of the repository.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder in the root")
@@ -29,15 +41,31 @@ pub(crate) fn root() -> &'static Path {
 
 /// What cargo knows of the workspace.
 pub(crate) fn workspace() -> Result<Workspace, String> {
-    let metadata = run::cargo(&["metadata", "--no-deps", "--format-version", "1"]).read();
-    let metadata = metadata.map_err(|e| format!("`cargo metadata` failed: {e}"))?;
-    let metadata =
-        serde_json::from_str(&metadata).map_err(|e| format!("`cargo metadata` gave no JSON: {e}"))?;
-    read_metadata(&metadata, root()).ok_or_else(|| "`cargo metadata` gave something unexpected".to_owned())
+    read_metadata(&metadata(root(), &["--no-deps"])?, root())
 }
 
-fn read_metadata(metadata: &Value, root: &Path) -> Option<Workspace> {
-    let packages = metadata["packages"].as_array()?;
+/// What `cargo metadata` says of the workspace in a folder.
+pub(crate) fn metadata(root: &Path, options: &[&str]) -> Result<Value, String> {
+    let arguments = [&["metadata", "--format-version", "1"], options].concat();
+    // Its error is a text for people; only with it one knows what to do.
+    let output = run::cargo_in(root, &arguments).stdout_capture().stderr_capture().unchecked().run();
+    let output = output.map_err(|e| format!("`cargo metadata` could not be started: {e}"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("`cargo {}` failed: {}", arguments.join(" "), said.trim()));
+    }
+    serde_json::from_slice(&output.stdout).map_err(|e| format!("`cargo metadata` gave no JSON: {e}"))
+}
+
+/// The workspace that `cargo metadata` told of, in this folder.
+pub(crate) fn read_metadata(metadata: &Value, root: &Path) -> Result<Workspace, String> {
+    packages_in(metadata, root).ok_or_else(|| "`cargo metadata` gave something unexpected".to_owned())
+}
+
+fn packages_in(metadata: &Value, root: &Path) -> Option<Workspace> {
+    let members = metadata["workspace_members"].as_array()?;
+    let packages: Vec<&Value> =
+        metadata["packages"].as_array()?.iter().filter(|p| members.contains(&p["id"])).collect();
     let names: Vec<&str> = packages.iter().map(|p| p["name"].as_str()).collect::<Option<_>>()?;
     let read = |package: &Value| {
         let manifest = Path::new(package["manifest_path"].as_str()?);
@@ -52,7 +80,7 @@ fn read_metadata(metadata: &Value, root: &Path) -> Option<Workspace> {
         })
     };
     Some(Workspace {
-        packages: packages.iter().map(read).collect::<Option<_>>()?,
+        packages: packages.iter().copied().map(read).collect::<Option<_>>()?,
         target: PathBuf::from(metadata["target_directory"].as_str()?),
     })
 }

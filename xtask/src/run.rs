@@ -20,6 +20,18 @@ pub(crate) fn cargo_in(folder: &Path, arguments: &[&str]) -> Expression {
     cmd(cargo, arguments).dir(folder)
 }
 
+/// What the compiler says that cargo would use.
+pub(crate) fn rustc(arguments: &[&str]) -> Result<String, String> {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let said = cmd(rustc, arguments).dir(repository::root()).read();
+    said.map_err(|e| format!("`rustc {}` failed: {e}", arguments.join(" ")))
+}
+
+/// Where cargo keeps the sources of others.
+pub(crate) fn cargo_home() -> Option<PathBuf> {
+    env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".cargo")))
+}
+
 /// Says what is run, runs it with its output where ours goes, and makes anything but success an error.
 pub(crate) fn aloud(line: &str, command: &Expression) -> Result<(), String> {
     println!("$ {line}");

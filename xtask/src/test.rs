@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that must hold, as the first command on a clean checkout.
 
-use crate::{Findings, install, no_arguments, run, service, standalone};
+use crate::{Findings, install, no_arguments, package, run, service, standalone};
 
 /// A step and what it does; its error says what to do.
 type Step = (&'static str, fn() -> Result<(), String>);
@@ -17,6 +17,7 @@ const STEPS: &[Step] = &[
         run::aloud("RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps", &doc)
     }),
     ("standalone", standalone::standalone),
+    ("package", || package::package(&[]).map_err(|findings| findings.join("\n"))),
     ("service", || service::check(&[]).map_err(|findings| findings.join("\n"))),
 ];
 

@@ -20,7 +20,10 @@ use support::{Lab, Server, wait_for};
 fn example() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let program = test.parent().unwrap().parent().unwrap().join("examples/watch_daemon");
-    assert!(program.exists(), "`cargo test -p iapeer-canary` builds it; with `--test` add `--examples`");
+    assert!(
+        program.exists(),
+        "`cargo test -p iapeer-canary` builds it; with `--test`, `cargo build -p iapeer-canary --examples` does"
+    );
     program
 }
 

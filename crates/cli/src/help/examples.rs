@@ -10,7 +10,7 @@ pub(super) const FIRST_STEPS: &str = "
 ";
 
 /// Those of each verb, by its words without `iapeer`.
-pub(super) const EXAMPLES: [(&str, &str); 56] = [
+pub(super) const EXAMPLES: [(&str, &str); 57] = [
     (
         "init",
         "iapeer init                                 # this folder, under its own name
