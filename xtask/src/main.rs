@@ -9,6 +9,7 @@
     reason = "the tasks start programs, print and copy files; they are no part of what is delivered"
 )]
 
+mod audit;
 mod bench;
 mod checks;
 mod demo;
@@ -57,6 +58,11 @@ const TASKS: &[Task] = &[
         "soak",
         "a fleet to which everything happens at random, and whether all holds afterwards [--minutes M] [--peers N] [--seed S]",
         soak::soak,
+    ),
+    (
+        "audit",
+        "what is started, with whose environment, and where the doors are, as docs/AUDIT.md says it [--write]",
+        audit::audit,
     ),
     ("demo", "a host with two peers in a temporary folder, from birth to removal [--keep]", demo::demo),
 ];

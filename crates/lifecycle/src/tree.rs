@@ -98,20 +98,29 @@ fn table() -> BTreeMap<u32, Row> {
     let row = |entry: camino::Utf8DirEntry| {
         let pid: u32 = entry.file_name().parse().ok()?;
         let bytes = iapeer_statefile::read_file(&entry.path().join("stat"), 4096).ok()??;
-        let text = String::from_utf8_lossy(&bytes);
-        // The name stands in parentheses and may itself hold any of them.
-        let (head, rest) = text.rsplit_once(") ")?;
-        let name = head.split_once('(')?.1.to_owned();
-        let fields: Vec<&str> = rest.split_whitespace().collect();
-        let number = |at: usize| fields.get(at)?.parse::<u32>().ok();
-        let alive = !matches!(*fields.first()?, "Z" | "X");
-        alive.then_some(())?;
-        Some((
-            pid,
-            Row { parent: number(1)?, session: number(3)?, start: fields.get(19)?.parse().ok()?, name },
-        ))
+        Some((pid, row_of(&bytes)?))
     };
     proc.filter_map(Result::ok).filter_map(row).collect()
+}
+
+/// What `stat` says of a process, unless it has ended.
+#[cfg(target_os = "linux")]
+fn row_of(stat: &[u8]) -> Option<Row> {
+    let text = String::from_utf8_lossy(stat);
+    // The name stands in parentheses and may itself hold any of them.
+    let (head, rest) = text.rsplit_once(") ")?;
+    let name = head.split_once('(')?.1.to_owned();
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    let number = |at: usize| fields.get(at)?.parse::<u32>().ok();
+    let alive = !matches!(*fields.first()?, "Z" | "X");
+    alive.then_some(())?;
+    Some(Row { parent: number(1)?, session: number(3)?, start: fields.get(19)?.parse().ok()?, name })
+}
+
+/// Whether `stat` is understood.
+#[cfg(all(target_os = "linux", any(test, feature = "fuzzing")))]
+pub(crate) fn understands(stat: &[u8]) -> bool {
+    row_of(stat).is_some()
 }
 
 /// The process table, from ps(1); the session is not told there in a form that could be compared.
