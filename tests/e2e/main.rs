@@ -67,6 +67,8 @@ mod doctor_faults;
 mod doctor_fix;
 mod life;
 
+mod secrets;
+
 mod bad_input;
 mod bad_state;
 mod matrix;

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::repository::{self, Workspace};
-use crate::{Findings, no_arguments};
+use crate::{Findings, audit, no_arguments};
 
 /// A check looks at the repository and its packages.
 type Check = fn(&Path, &Workspace) -> Findings;
@@ -31,6 +31,7 @@ const CHECKS: &[(&str, Check)] = &[
         each(root, manifests.collect(), sources::own_versions)
     }),
     ("words", |root, _| each_below(root, |_| true, sources::banned_words)),
+    ("audit", |root, _| audit::findings(root)),
     ("lengths", |root, _| each_below(root, sources::is_source, sources::too_long)),
 ];
 
@@ -119,6 +120,11 @@ mod tests {
     #[test]
     fn banned_words_are_absent() {
         passes("words");
+    }
+
+    #[test]
+    fn audit_page_is_true() {
+        passes("audit");
     }
 
     #[test]

@@ -10,6 +10,7 @@
 )]
 
 mod api;
+mod audit;
 mod bench;
 mod checks;
 mod demo;
@@ -73,6 +74,11 @@ const TASKS: &[Task] = &[
         "soak",
         "a fleet to which everything happens at random, and whether all holds afterwards [--minutes M] [--peers N] [--seed S]",
         soak::soak,
+    ),
+    (
+        "audit",
+        "what is started, with whose environment, and where the doors are, as docs/AUDIT.md says it [--write]",
+        audit::audit,
     ),
     ("demo", "a host with two peers in a temporary folder, from birth to removal [--keep]", demo::demo),
 ];

@@ -119,7 +119,7 @@ pub(crate) fn kernel_file(path: &Utf8Path) -> Result<Option<Vec<u8>>, ReadError>
 }
 
 #[cfg(target_os = "linux")]
-mod linux {
+pub(crate) mod linux {
     use std::os::unix::fs::MetadataExt;
 
     use rustix::io::Errno;
@@ -168,7 +168,7 @@ mod linux {
     /// Reads `/proc/<pid>/stat` (proc(5)). The name in parentheses may hold anything, so the fields are
     /// counted from behind its last `)`. The exit code is 0 for whoever may not see it, so it is only
     /// believed when `may_see_exit`.
-    pub(super) fn parse_stat(stat: &[u8], may_see_exit: bool) -> ProcessState {
+    pub(crate) fn parse_stat(stat: &[u8], may_see_exit: bool) -> ProcessState {
         let unknown = || ProcessState::Unknown("its stat is not understood".to_owned());
         let Some(end) = stat.iter().rposition(|b| *b == b')') else { return unknown() };
         let rest = String::from_utf8_lossy(&stat[end + 1..]).into_owned();
@@ -194,9 +194,10 @@ mod linux {
 mod elsewhere {
     use std::process::{Command, Stdio};
 
+    use super::said::{parse_boot_time, parse_ps};
     use super::{HostError, ProcessState, Timestamp, not_understood};
-    use crate::process::StartTime;
 
+    /// Asks a program of the system; not on Linux.
     #[expect(clippy::disallowed_methods, reason = "the system tells these facts through programs only")]
     fn ask(what: &'static str, program: &'static str, args: &[&str]) -> Result<String, HostError> {
         let output = Command::new(program)
@@ -220,11 +221,6 @@ mod elsewhere {
         u64::try_from(Timestamp::now().as_second() - boot).map_err(|_| not_understood(what, &text))
     }
 
-    /// Reads `{ sec = 1700000000, usec = 0 } Tue Nov 14 22:13:20 2023`.
-    pub(super) fn parse_boot_time(text: &str) -> Option<i64> {
-        text.split_once("sec = ")?.1.split(',').next()?.trim().parse().ok()
-    }
-
     pub(super) fn observe(pid: u32) -> ProcessState {
         // Asking for ourselves too tells a ps that found nothing from a ps that failed.
         let ours = std::process::id();
@@ -235,8 +231,20 @@ mod elsewhere {
             Err(e) => ProcessState::Unknown(e.to_string()),
         }
     }
+}
 
-    pub(super) fn parse_ps(text: &str, pid: u32, ours: u32) -> ProcessState {
+/// What the programs of such systems say.
+#[cfg(any(not(target_os = "linux"), test, feature = "fuzzing"))]
+pub(crate) mod said {
+    use super::ProcessState;
+    use crate::process::StartTime;
+
+    /// Reads `{ sec = 1700000000, usec = 0 } Tue Nov 14 22:13:20 2023`.
+    pub(crate) fn parse_boot_time(text: &str) -> Option<i64> {
+        text.split_once("sec = ")?.1.split(',').next()?.trim().parse().ok()
+    }
+
+    pub(crate) fn parse_ps(text: &str, pid: u32, ours: u32) -> ProcessState {
         let mut saw_ourselves = false;
         for line in text.lines() {
             let fields: Vec<&str> = line.split_ascii_whitespace().collect();
@@ -294,13 +302,13 @@ mod tests {
     fn ps_is_read() {
         let text = " 10 Ss Sat Nov 21 01:02:03 2026\n 11 Z+ Sat Nov 21 01:02:04 2026\n12 S - - - - -\n";
         let running = ProcessState::Running { start: "2026-Nov-21-01:02:03".parse().expect("a word") };
-        assert_eq!(elsewhere::parse_ps(text, 10, 11), running);
+        assert_eq!(said::parse_ps(text, 10, 11), running);
         let zombie =
             ProcessState::Zombie { start: "2026-Nov-21-01:02:04".parse().expect("a word"), exit: None };
-        assert_eq!(elsewhere::parse_ps(text, 11, 10), zombie);
-        assert_eq!(elsewhere::parse_ps(text, 99, 10), ProcessState::Gone);
+        assert_eq!(said::parse_ps(text, 11, 10), zombie);
+        assert_eq!(said::parse_ps(text, 99, 10), ProcessState::Gone);
         for (text, pid, ours) in [("", 10, 11), ("ps: bad option\n", 10, 11), (text, 99, 98)] {
-            assert!(matches!(elsewhere::parse_ps(text, pid, ours), ProcessState::Unknown(_)), "{text:?}");
+            assert!(matches!(said::parse_ps(text, pid, ours), ProcessState::Unknown(_)), "{text:?}");
         }
         // The real ps knows this very process.
         assert!(matches!(elsewhere::observe(std::process::id()), ProcessState::Running { .. }));
@@ -309,8 +317,8 @@ mod tests {
     #[test]
     fn boot_time_is_read() {
         let text = "{ sec = 1700000000, usec = 0 } Tue Nov 14 22:13:20 2023\n";
-        assert_eq!(elsewhere::parse_boot_time(text), Some(1_700_000_000));
-        assert_eq!(elsewhere::parse_boot_time(""), None);
+        assert_eq!(said::parse_boot_time(text), Some(1_700_000_000));
+        assert_eq!(said::parse_boot_time(""), None);
     }
 
     #[test]

@@ -121,6 +121,11 @@ mod forensics;
 
 mod watch;
 
+/// What must hold whatever bytes are read, for the tests of this repository: no part of what this crate offers.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use arm::{ArmError, Armed, Arming, Watch};
 pub use canary::{Canary, CanaryError, CanaryState, CanaryStatus};
 pub use deliberate::{Intended, IntentGuard};

@@ -15,7 +15,7 @@ const LIMIT: u64 = 64 << 10;
 const START_ARGS: &str = "PEER_START_ARGS";
 
 /// The variables that say whose a session is; nobody else sets them.
-const OURS: [&str; 3] = ["PEER_PERSONALITY", "PEER_RUNTIME", "PEER_IDENTITY"];
+pub(crate) const OURS: [&str; 3] = ["PEER_PERSONALITY", "PEER_RUNTIME", "PEER_IDENTITY"];
 
 /// What is added.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -91,7 +91,7 @@ impl LaunchEnv {
         LaunchEnv { variables, start_args: self.start_args.or(other.start_args) }
     }
 
-    fn parse(text: &str) -> Result<LaunchEnv, (usize, String)> {
+    pub(crate) fn parse(text: &str) -> Result<LaunchEnv, (usize, String)> {
         let mut env = LaunchEnv::default();
         for (at, line) in text.lines().enumerate() {
             let line = line.trim();

@@ -151,6 +151,11 @@ mod supervisor;
 mod why;
 mod witness;
 
+/// What must hold whatever bytes are read, for the tests of this repository: no part of what this crate offers.
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use anew::{AnewError, RefreshError, Refreshed, begin_anew, refresh};
 pub use attend::{AttendError, Attended};
 pub use birth::{Birth, BirthError, Born, Wish, birth};

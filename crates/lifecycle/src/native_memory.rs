@@ -24,9 +24,9 @@
 //! change; ours exclude each other by a lock. A new file takes its place, so that further hard links to
 //! an old one keep the old content.
 
-mod json;
+pub(crate) mod json;
 mod text;
-mod toml;
+pub(crate) mod toml;
 
 use std::io;
 
@@ -37,7 +37,7 @@ use iapeer_statefile::{
 };
 
 use crate::host::Host;
-use text::Fault;
+pub(crate) use text::Fault;
 
 /// No settings file is larger than this, in bytes.
 const LIMIT: u64 = 4 << 20;

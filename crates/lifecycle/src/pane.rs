@@ -44,7 +44,7 @@ fn shown(line: &str) -> &str {
 }
 
 /// The text without escape sequences and without control characters other than the ends of lines.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {

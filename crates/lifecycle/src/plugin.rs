@@ -249,6 +249,7 @@ impl Program<'_> {
         checked(outcome, args)
     }
 
+    /// Runs the `plugin` command of a runtime's own program.
     fn run(&mut self, args: &[&str]) -> Outcome {
         let run = Run::new(self.path.as_str()).args(["plugin"]).args(args).current_dir(self.folder);
         let outcome = (self.work.sweep.prepare)(run.keep_output(KEEP_OUTPUT)).run();

@@ -7,7 +7,7 @@ use iapeer_statefile::{ReadError, list_folder, read_file, with_causes};
 use crate::search::{find_program, is_program};
 use crate::{Layout, Settings, Warning};
 
-mod definition;
+pub(crate) mod definition;
 #[cfg(feature = "schema")]
 mod schema;
 #[cfg(test)]

@@ -7,7 +7,7 @@
 
 mod apply;
 mod call;
-mod definition;
+pub(crate) mod definition;
 mod entry;
 mod launchd;
 mod record;

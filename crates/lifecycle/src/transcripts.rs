@@ -195,10 +195,16 @@ impl Search {
 }
 
 /// Whether a name is as a pattern says, in which `*` stands for any run of characters.
-fn fits(pattern: &str, name: &str) -> bool {
+pub(crate) fn fits(pattern: &str, name: &str) -> bool {
     let Some((head, rest)) = pattern.split_once('*') else { return pattern == name };
-    let Some(name) = name.strip_prefix(head) else { return false };
-    name.char_indices().map(|(at, _)| at).chain([name.len()]).any(|at| fits(rest, &name[at..]))
+    let Some(mut name) = name.strip_prefix(head) else { return false };
+    let (middle, tail) = rest.rsplit_once('*').unwrap_or(("", rest));
+    // The first place where a part stands leaves the most for the parts that follow, so no other is tried.
+    for part in middle.split('*') {
+        let Some(at) = name.find(part) else { return false };
+        name = &name[at + part.len()..];
+    }
+    name.ends_with(tail)
 }
 
 /// The beginning of a file up to the end of its first line; nothing where it cannot be read.
@@ -215,7 +221,7 @@ fn first_line(path: &Utf8Path) -> Vec<u8> {
 }
 
 /// Whether a line of JSON, which may be cut off, has `"cwd": "<folder>"` somewhere.
-fn names_folder(line: &[u8], folder: &Utf8Path) -> bool {
+pub(crate) fn names_folder(line: &[u8], folder: &Utf8Path) -> bool {
     let text = String::from_utf8_lossy(line);
     let wanted = serde_json::Value::from(folder.as_str()).to_string();
     text.split("\"cwd\"").skip(1).any(|after| {

@@ -138,31 +138,55 @@ pub(crate) fn wait_dead(process: &Incarnation, limit: Duration) -> bool {
 #[cfg(target_os = "linux")]
 fn table() -> BTreeMap<u32, Row> {
     let Ok(proc) = camino::Utf8Path::new("/proc").read_dir_utf8() else { return BTreeMap::new() };
-    let page = rustix::param::page_size() as u64;
-    let ticks_per_second = rustix::param::clock_ticks_per_second().max(1);
+    let units = Units {
+        page: rustix::param::page_size() as u64,
+        ticks_per_second: rustix::param::clock_ticks_per_second().max(1),
+    };
     let row = |entry: camino::Utf8DirEntry| {
         let pid: u32 = entry.file_name().parse().ok()?;
         let bytes = iapeer_statefile::read_file(&entry.path().join("stat"), 4096).ok()??;
-        let text = String::from_utf8_lossy(&bytes);
-        // The name stands in parentheses and may itself hold any of them.
-        let (head, rest) = text.rsplit_once(") ")?;
-        let name = head.split_once('(')?.1.to_owned();
-        let fields: Vec<&str> = rest.split_whitespace().collect();
-        let number = |at: usize| fields.get(at)?.parse::<u32>().ok();
-        let alive = !matches!(*fields.first()?, "Z" | "X");
-        alive.then_some(())?;
-        // Its own time in user and kernel mode, then that of its children, in ticks; and pages in memory.
-        let long = |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
-        let ticks = (11..=14).map(long).fold(0, u64::saturating_add);
-        let usage = Usage {
-            processes: 1,
-            memory: long(21).saturating_mul(page),
-            cpu: Duration::from_millis(ticks.saturating_mul(1000) / ticks_per_second),
-        };
-        let (parent, session) = (number(1)?, number(3)?);
-        Some((pid, Row { parent, session, start: fields.get(19)?.parse().ok()?, name, usage }))
+        Some((pid, row_of(&bytes, units)?))
     };
     proc.filter_map(Result::ok).filter_map(row).collect()
+}
+
+/// In what the kernel counts.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Clone, Copy)]
+struct Units {
+    /// The bytes of a page.
+    page: u64,
+    /// The ticks of a second.
+    ticks_per_second: u64,
+}
+
+/// What `stat` says of a process, unless it has ended.
+#[cfg(target_os = "linux")]
+fn row_of(stat: &[u8], units: Units) -> Option<Row> {
+    let text = String::from_utf8_lossy(stat);
+    // The name stands in parentheses and may itself hold any of them.
+    let (head, rest) = text.rsplit_once(") ")?;
+    let name = head.split_once('(')?.1.to_owned();
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    let number = |at: usize| fields.get(at)?.parse::<u32>().ok();
+    let alive = !matches!(*fields.first()?, "Z" | "X");
+    alive.then_some(())?;
+    // Its own time in user and kernel mode, then that of its children, in ticks; and pages in memory.
+    let long = |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
+    let ticks = (11..=14).map(long).fold(0, u64::saturating_add);
+    let usage = Usage {
+        processes: 1,
+        memory: long(21).saturating_mul(units.page),
+        cpu: Duration::from_millis(ticks.saturating_mul(1000) / units.ticks_per_second),
+    };
+    let (parent, session) = (number(1)?, number(3)?);
+    Some(Row { parent, session, start: fields.get(19)?.parse().ok()?, name, usage })
+}
+
+/// Whether `stat` is understood.
+#[cfg(all(target_os = "linux", any(test, feature = "fuzzing")))]
+pub(crate) fn understands(stat: &[u8]) -> bool {
+    row_of(stat, Units { page: 4096, ticks_per_second: 100 }).is_some()
 }
 
 /// The process table, from ps(1); the session is not told there in a form that could be compared.

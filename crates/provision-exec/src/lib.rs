@@ -101,6 +101,11 @@ mod program;
 mod system;
 mod watch;
 
+/// What must hold whatever bytes are read, for the tests of this repository: no part of what this crate offers.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use cancel::Cancel;
 pub use family::{RUN_VARIABLE, unique_name};
 pub use leftovers::end_leftovers;

@@ -218,6 +218,7 @@ impl Run {
         format!("cannot run {}: {reason}", self.program.display())
     }
 
+    /// Starts what a `Run` describes: all of them come here.
     #[expect(clippy::disallowed_methods, reason = "this is the place that starts commands")]
     fn spawn(
         &self,

@@ -3,6 +3,8 @@
 
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(all(target_os = "linux", feature = "fuzzing"))]
+pub(crate) use linux::parse_stat;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{carriers, carries, held_signal, hold, processes_since, stat};
 

@@ -57,11 +57,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
 
-    let edit = document.edit(&lock)?;
-    let mut counters = edit.value().cloned().unwrap_or_default();
+    let mut edit = document.edit(&lock)?;
+    let mut counters = edit.take_value().unwrap_or_default();
     let number = counters.entry(name.clone()).or_default();
     *number += 1;
     println!("{name}: {number}");
-    edit.commit(&counters)?;
+    edit.commit(counters)?;
     Ok(())
 }

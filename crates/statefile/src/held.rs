@@ -75,7 +75,7 @@ impl HeldLocks {
     }
 
     /// Reads lines like `7: FLOCK  ADVISORY  WRITE 4711 fe:01:1234 0 EOF`; who only waits has an arrow.
-    fn parse(table: &str) -> HeldLocks {
+    pub(crate) fn parse(table: &str) -> HeldLocks {
         let row = |line: &str| {
             let words: Vec<&str> = line.split_ascii_whitespace().collect();
             let [_, "FLOCK", _, _, pid, file, ..] = words[..] else { return None };

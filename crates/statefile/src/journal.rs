@@ -41,7 +41,7 @@ pub struct JournalRead {
 }
 
 impl JournalRead {
-    fn take(&mut self, bytes: &[u8]) {
+    pub(crate) fn take(&mut self, bytes: &[u8]) {
         for line in bytes.split_inclusive(|b| *b == b'\n') {
             // Without its newline a line may be a part of one: it is torn, or still being written.
             let Some(text) = line.strip_suffix(b"\n").map(String::from_utf8_lossy) else {

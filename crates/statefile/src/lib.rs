@@ -111,6 +111,11 @@ mod journal;
 mod logfmt;
 mod time;
 
+/// What must hold whatever bytes are read, for the tests of this repository: no part of what this crate offers.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use backup::{BackupError, Backups, Generation};
 pub use causes::with_causes;
 pub use document::{

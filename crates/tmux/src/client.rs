@@ -43,6 +43,7 @@ pub(crate) fn run(client: Run, command: &str, limit: Duration) -> Result<String,
 #[derive(Debug, Default)]
 pub(crate) struct Script {
     argv: Vec<OsString>,
+    env: Vec<(String, OsString)>,
 }
 
 impl Script {
@@ -55,9 +56,26 @@ impl Script {
         self
     }
 
-    /// The argv for the client, after its own flags.
-    pub(crate) fn into_argv(self) -> Vec<OsString> {
-        self.argv
+    /// Has sessions that are made here get these variables. They are secrets as often as not, and everybody can
+    /// read the arguments of a process: so they go by way of the client's environment, and only their names are
+    /// said.
+    pub(crate) fn variables(mut self, env: &[(String, OsString)]) -> Self {
+        self.env.extend_from_slice(env);
+        self
+    }
+
+    /// The arguments for the client, after its own flags, and its environment on top of ours.
+    pub(crate) fn into_parts(self) -> (Vec<OsString>, Vec<(String, OsString)>) {
+        if self.env.is_empty() {
+            return (self.argv, self.env);
+        }
+        let names: Vec<_> = self.env.iter().map(|(name, _)| name.as_str()).collect();
+        let take = Script::default().command(["set-option", "-g", "update-environment", &names.join(",")]);
+        // Whoever attaches later has other variables, which must not take the place of these.
+        let forget = ["set-option", "-g", "-u", "update-environment"];
+        let semicolon = || [OsString::from(";")];
+        let argv = take.argv.into_iter().chain(semicolon()).chain(self.argv).chain(semicolon());
+        (argv.chain(forget.map(OsString::from)).collect(), self.env)
     }
 
     /// The name of the first command, for errors.
@@ -80,9 +98,18 @@ mod tests {
     use super::Script;
 
     #[test]
+    fn a_variable_is_no_argument() {
+        let env = [("A".to_owned(), "secret".into()), ("B".to_owned(), "".into())];
+        let (argv, given) = Script::default().command(["new-session"]).variables(&env).into_parts();
+        let set = ["set-option", "-g", "update-environment", "A,B", ";", "new-session", ";"];
+        assert_eq!(argv, [&set[..], &["set-option", "-g", "-u", "update-environment"]].concat());
+        assert_eq!(given, env);
+    }
+
+    #[test]
     fn only_a_semicolon_at_the_end_is_escaped() {
         let script = Script::default().command(["a", "b;", ";", "\\;", ";c", "d;;", ""]).command(["e"]);
         assert_eq!(script.name(), "a");
-        assert_eq!(script.into_argv(), ["a", "b\\;", "\\;", "\\\\;", ";c", "d;\\;", "", ";", "e"]);
+        assert_eq!(script.into_parts().0, ["a", "b\\;", "\\;", "\\\\;", ";c", "d;\\;", "", ";", "e"]);
     }
 }

@@ -73,6 +73,11 @@ mod spec;
 
 mod client;
 
+/// What must hold whatever bytes are read, for the tests of this repository: no part of what this crate offers.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use error::TmuxError;
 pub use probe::{Probe, probe};
 pub use program::Tmux;

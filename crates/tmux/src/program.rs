@@ -52,6 +52,7 @@ impl Tmux {
         Self::ask(program.into(), DEADLINE)
     }
 
+    /// Asks tmux for its version.
     fn ask(program: PathBuf, limit: Duration) -> Result<Self, TmuxError> {
         let answer = client::run(Run::new(&program).args(["-V"]), "-V", limit)?;
         match Version::parse(&answer) {

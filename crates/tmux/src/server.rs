@@ -101,7 +101,7 @@ impl Server {
             .command(["set-option", "-s", "exit-empty", "off"])
             .command(["display-message", "-p", "#{pid}"]);
         let mut argv = [wrapper, &self.client_argv()].concat();
-        argv.extend(script.into_argv());
+        argv.extend(script.into_parts().0);
         let run = match lifeline {
             None => Run::new(argv.remove(0)).args(argv),
             Some(_) => Run::new("/bin/sh").args(["-c", AS_DESCRIPTOR_9, "sh"]).args(argv).stdin(lifeline),
@@ -159,8 +159,10 @@ impl Server {
     pub(crate) fn ask(&self, script: Script, folder: Option<&Path>) -> Result<String, TmuxError> {
         let command = script.name();
         let mut argv = self.client_argv();
-        argv.extend(script.into_argv());
+        let (words, env) = script.into_parts();
+        argv.extend(words);
         let run = Run::new(argv.remove(0)).args(argv).current_dir(folder.unwrap_or(Path::new("/")));
+        let run = env.into_iter().fold(run, |run, (name, value)| run.env(name, value));
         client::run(run, &command, self.deadline).map_err(|error| match (error, probe(&self.socket)) {
             (TmuxError::Failed { .. }, Probe::Missing | Probe::Refused) => self.nobody(),
             (error, _) => error,

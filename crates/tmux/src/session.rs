@@ -9,7 +9,7 @@ use crate::{Probe, Server, SessionSpec, TmuxError, probe};
 const PASTE_BUFFER: &str = "iapeer-paste";
 
 /// How much of a text goes into one call, in bytes: half of what tmux takes.
-const PASTE_PIECE: usize = 8000;
+pub(crate) const PASTE_PIECE: usize = 8000;
 
 /// A session of one name on one server, whether it exists or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,7 +159,7 @@ impl<'a> Session<'a> {
     ///
     /// Those of every command, see [`Server::kill`]; [`TmuxError::Failed`] when there is no such pane.
     pub fn paste(&self, pane: &Pane, text: &str) -> Result<(), TmuxError> {
-        let text: String = text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
+        let text = pasted(text);
         for (at, piece) in pieces(&text, PASTE_PIECE).into_iter().enumerate() {
             let set = ["set-buffer", "-b", PASTE_BUFFER, "--", piece];
             let append = ["set-buffer", "-a", "-b", PASTE_BUFFER, "--", piece];
@@ -204,7 +204,7 @@ impl<'a> Session<'a> {
     }
 }
 
-fn parse_created(answer: &str) -> Option<NewSession> {
+pub(crate) fn parse_created(answer: &str) -> Option<NewSession> {
     let mut words = answer.split_whitespace();
     let mut next = || words.next();
     Some(NewSession {
@@ -214,8 +214,13 @@ fn parse_created(answer: &str) -> Option<NewSession> {
     })
 }
 
+/// What of a text is pasted: all but what would end the paste, or press keys.
+pub(crate) fn pasted(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
+}
+
 /// The text in pieces of at most so many bytes, cut between characters.
-fn pieces(mut text: &str, most: usize) -> Vec<&str> {
+pub(crate) fn pieces(mut text: &str, most: usize) -> Vec<&str> {
     let mut pieces = Vec::new();
     while !text.is_empty() {
         let at = (1..=most.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
@@ -229,7 +234,7 @@ fn pieces(mut text: &str, most: usize) -> Vec<&str> {
 }
 
 /// One line of `list-panes`: the pane and its number.
-fn parse_pane(line: &str) -> Option<(u64, Pane)> {
+pub(crate) fn parse_pane(line: &str) -> Option<(u64, Pane)> {
     let [id, pid, dead, status, signal] = line.split(' ').collect::<Vec<_>>().try_into().ok()?;
     let number = id.strip_prefix('%')?.parse().ok()?;
     let pane = Pane {

@@ -14,7 +14,8 @@ pub struct SessionSpec {
     pub cwd: PathBuf,
     /// The program and its arguments. A program without `/` is looked up in the server's `PATH`.
     pub argv: Vec<OsString>,
-    /// Environment variables on top of those that the server was started with.
+    /// Environment variables on top of those that the server was started with. Their names have only ASCII letters,
+    /// digits and underscores. They are handed on in the environment of the tmux client, never in its arguments.
     pub env: Vec<(String, OsString)>,
     /// Columns of the window as long as nobody is attached.
     pub width: u16,
@@ -29,6 +30,10 @@ pub struct SessionSpec {
     /// A file that gets what the program prints, at its end; it is made with mode 0600.
     pub pane_log: Option<PathBuf>,
 }
+
+/// How long a variable may be, name and value, in bytes. A longer one does not fit into a message of tmux, and
+/// its client drops it without a word.
+const ENV_LIMIT: usize = 16_000;
 
 /// Enters the folder and becomes the program. Arguments: folder, program, its arguments.
 const ENTER_AND_EXEC: &str = r#"cd -- "$1" && shift && exec "$@""#;
@@ -81,8 +86,11 @@ impl SessionSpec {
         if self.argv.is_empty() {
             return Err(bad("program", ""));
         }
-        if let Some((name, _)) = self.env.iter().find(|(name, _)| name.is_empty() || name.contains('=')) {
+        if let Some((name, _)) = self.env.iter().find(|(name, _)| !is_variable(name)) {
             return Err(bad("variable name", name));
+        }
+        if let Some((name, _)) = self.env.iter().find(|(name, value)| name.len() + value.len() > ENV_LIMIT) {
+            return Err(bad("variable, which is longer than tmux takes,", name));
         }
         match self.options.iter().find(|(name, _)| !is_user_option(name)) {
             Some((name, _)) => Err(bad("option name", name)),
@@ -96,7 +104,8 @@ impl SessionSpec {
     /// who is attached opens beside it comes and goes as usual.
     pub(crate) fn script(&self, name: &str, target: &str) -> Script {
         let remain = ["set-option", "-p", "-t", target, "remain-on-exit", "on"];
-        let mut script = Script::default().command(self.new_session(name)).command(remain);
+        let mut script = Script::default().variables(&self.env);
+        script = script.command(self.new_session(name)).command(remain);
         let option = |script: Script, name: &str, value: &OsStr| {
             script.command(["set-option".as_ref(), "-t".as_ref(), target.as_ref(), OsStr::new(name), value])
         };
@@ -120,16 +129,17 @@ impl SessionSpec {
             ["new-session", "-d", "-P", "-F", CREATED, "-s", name, "-x", &width, "-y", &height]
                 .map(OsString::from)
                 .to_vec();
-        for (name, value) in &self.env {
-            let mut pair = OsString::from(format!("{name}="));
-            pair.push(value);
-            words.extend(["-e".into(), pair]);
-        }
         words.extend(["--", "/bin/sh", "-c", ENTER_AND_EXEC, "sh"].map(OsString::from));
         words.push(self.cwd.clone().into());
         words.extend_from_slice(&self.argv);
         words
     }
+}
+
+/// Other names could not be said to tmux, which takes them for patterns.
+fn is_variable(name: &str) -> bool {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    !name.is_empty() && name.chars().all(word)
 }
 
 fn is_user_option(name: &str) -> bool {

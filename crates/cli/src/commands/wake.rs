@@ -233,6 +233,7 @@ fn become_client(host: &Host, identity: &Identity) -> CliError {
     }
 }
 
+/// Becomes the tmux client that attaches.
 #[expect(clippy::disallowed_methods, reason = "the door for becoming the tmux client")]
 fn become_command(argv: &[std::ffi::OsString]) -> CliError {
     let Some((program, args)) = argv.split_first() else {

@@ -14,7 +14,7 @@ const KEY: &str = "autoMemoryEnabled";
 pub(super) const CREATED: &str = "{ \"autoMemoryEnabled\": false }\n";
 
 /// The text with the native memory turned off; `None` when it is.
-pub(super) fn off(text: &str) -> Result<Option<String>, Fault> {
+pub(crate) fn off(text: &str) -> Result<Option<String>, Fault> {
     let (braces, found) = read(text)?;
     Ok(match found {
         Some(Found { value: false, .. }) => None,
@@ -24,7 +24,7 @@ pub(super) fn off(text: &str) -> Result<Option<String>, Fault> {
 }
 
 /// The text without our switch; `None` when there is no such one.
-pub(super) fn on(text: &str) -> Result<Option<String>, Fault> {
+pub(crate) fn on(text: &str) -> Result<Option<String>, Fault> {
     let (braces, found) = read(text)?;
     Ok(found.filter(|found| !found.value).map(|found| braces.without(text, found.index)))
 }

@@ -4,11 +4,11 @@ use std::ops::Range;
 
 /// What is wrong with a text, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(crate) struct Fault {
     /// The offset in the text, in bytes.
-    pub(super) at: usize,
+    pub(crate) at: usize,
     /// A fragment for people.
-    pub(super) reason: String,
+    pub(crate) reason: String,
 }
 
 /// The members between two braces, with commas between them, as JSON and inline tables of TOML have them.

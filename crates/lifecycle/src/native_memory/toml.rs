@@ -22,7 +22,7 @@ pub(super) fn created() -> String {
 }
 
 /// The text with the native memory turned off; `None` when it is.
-pub(super) fn off(text: &str) -> Result<Option<String>, Fault> {
+pub(crate) fn off(text: &str) -> Result<Option<String>, Fault> {
     let document = parse(text)?;
     match find(&document, &SWITCH)? {
         Found::Value { value, .. } if !boolean(value)? => Ok(None),
@@ -32,7 +32,7 @@ pub(super) fn off(text: &str) -> Result<Option<String>, Fault> {
 }
 
 /// The text without our switch; `None` when there is no such one.
-pub(super) fn on(text: &str) -> Result<Option<String>, Fault> {
+pub(crate) fn on(text: &str) -> Result<Option<String>, Fault> {
     let document = parse(text)?;
     let Found::Value { key, value, table } = find(&document, &SWITCH)? else { return Ok(None) };
     if boolean(value)? {
@@ -55,7 +55,7 @@ pub(super) fn on(text: &str) -> Result<Option<String>, Fault> {
 }
 
 /// The text in which `folder` is trusted; `None` when it is. That the user said otherwise is a fault.
-pub(super) fn trusted(text: &str, folder: &str) -> Result<Option<String>, Fault> {
+pub(crate) fn trusted(text: &str, folder: &str) -> Result<Option<String>, Fault> {
     let document = parse(text)?;
     let path = ["projects", folder, "trust_level"];
     match find(&document, &path)? {

@@ -94,6 +94,7 @@ impl Caller {
         }
     }
 
+    /// Tells the service manager of the system.
     fn call(&self, args: &[&str]) -> Result<(), ServiceError> {
         let outcome = Run::new(&self.program).args(args).time_limit(LIMIT).run();
         let reason = match (outcome.state, outcome.detail(), outcome.exit) {

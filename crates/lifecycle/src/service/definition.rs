@@ -53,11 +53,11 @@ pub enum DefinitionError {
 
 /// An entry as it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Parsed {
+pub(crate) struct Parsed {
     /// What it was made from, where that can be read.
-    pub(super) definition: Option<Definition>,
+    pub(crate) definition: Option<Definition>,
     /// Whether nothing of it was changed.
-    pub(super) is_intact: bool,
+    pub(crate) is_intact: bool,
 }
 
 impl Definition {
@@ -110,7 +110,7 @@ impl Definition {
 }
 
 /// Reads an entry; `None` when it is none of ours.
-pub(super) fn parse(text: &str) -> Option<Parsed> {
+pub(crate) fn parse(text: &str) -> Option<Parsed> {
     let mut before = 0;
     for line in text.split_inclusive('\n') {
         if let Some(hash) = comment(line).and_then(|comment| comment.strip_prefix(STAMP)) {
