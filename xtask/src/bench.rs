@@ -1,127 +1,102 @@
-//! What a commit, the provider's commands, watching a server, a pass of the supervisor and `doctor` cost, each figure beside what it is
-//! measured against, in the same run.
-//! A bench prints and judges nothing: it fails only when something does not work.
+//! What the program costs, each figure beside what it is measured against, in the same run.
+//! A bench says whether its targets are met, and judges nothing by it: it fails only when something does not work.
+//! The method is in `docs/BENCHMARKS.md`.
 
-use std::fs;
-use std::path::Path;
-use std::time::Instant;
-
-use duct::cmd;
-use serde_json::json;
+mod calls;
+mod live;
+mod measure;
+mod parts;
+mod place;
+mod table;
 
 use crate::Findings;
-use crate::repository;
 use crate::run::cargo_aloud;
+use place::Place;
+use table::Row;
 
-const PEERS: usize = 100;
-const JOBS: usize = 16;
-const RUNS: usize = 15;
+/// What a part of the benches does: measure whole processes, say something about them, or run what measures
+/// within a crate.
+enum Part {
+    Rows(fn(&Place) -> Result<Vec<Row>, String>),
+    Said(fn(&Place) -> Result<Vec<String>, String>),
+    Crate(&'static str),
+}
+
+/// A part, by the name with which it is asked for.
+type Named = (&'static str, Part);
+
+const PARTS: &[Named] = &[
+    ("list", Part::Rows(parts::list)),
+    ("status", Part::Rows(parts::status)),
+    ("doctor", Part::Rows(parts::doctor)),
+    ("upsert", Part::Rows(parts::upsert)),
+    ("memory-plugin", Part::Rows(parts::sweep)),
+    ("death", Part::Rows(live::death)),
+    ("pass", Part::Rows(live::pass)),
+    ("calls", Part::Said(calls::calls)),
+    ("commits", Part::Crate("iapeer-registry")),
+    ("spawn", Part::Crate("iapeer-provision-exec")),
+    ("deaths", Part::Crate("iapeer-canary")),
+];
 
 pub(crate) fn bench(arguments: &[String]) -> Result<(), Findings> {
-    crate::no_arguments(arguments)?;
-    let bench = |package, name| cargo_aloud(&["bench", "--quiet", "--package", package, "--bench", name]);
-    bench("iapeer-registry", "commits")
-        .and_then(|()| bench("iapeer-provision-exec", "spawn"))
-        .and_then(|()| bench("iapeer-canary", "deaths"))
-        .and_then(|()| with_peers())
-        .map_err(|finding| vec![finding])
-}
-
-/// A host with many peers, on which the rest is measured.
-fn with_peers() -> Result<(), String> {
-    cargo_aloud(&["build", "--quiet", "--release", "--package", "iapeer"])?;
-    let program = repository::workspace()?.target.join("release/iapeer");
-    let folder = tempfile::tempdir().map_err(|e| format!("cannot make a temporary folder: {e}"))?;
-    let root = folder.path().join("root");
-    let iapeer = |arguments: &[&str]| {
-        cmd(&program, arguments)
-            .env("IAPEER_ROOT", &root)
-            .env("IAPEER_TEST_SANDBOX", "1")
-            .stdin_null()
-            .stdout_null()
-            .run()
-            .map(drop)
-            .map_err(|e| format!("iapeer {}: {e}", arguments.join(" ")))
-    };
-    println!("\npreparing {PEERS} peers");
-    for n in 0..PEERS {
-        iapeer(&["create", &format!("p{n}"), "--runtime", "shell"])?;
+    if let Some((first, command)) = arguments.split_first()
+        && first == measure::PARENT
+    {
+        return measure::parent_of(command).map_err(|finding| vec![finding]);
     }
-    doctor(&iapeer)?;
-    let passes = passes(&iapeer);
-    // Whatever became of that, nothing is left running.
-    let ended: Result<Vec<()>, _> = (0..PEERS).map(|n| iapeer(&["stop", &format!("p{n}")])).collect();
-    passes.and(ended)?;
-    sweep(&root, &iapeer)
+    let (parts, as_json) = wanted(arguments).map_err(|finding| vec![finding])?;
+    run(&parts, as_json)
 }
 
-/// A pass of the supervisor over sessions that run, beside one over none.
-fn passes(iapeer: &impl Fn(&[&str]) -> Result<(), String>) -> Result<(), String> {
-    let pass = || median(|| iapeer(&["supervise", "--once"]));
-    let nobody = pass()?;
-    println!("supervise --once, median of {RUNS} runs\n  {:.1} ms over no session", nobody * 1000.0);
-    let mut live = 0;
-    for sessions in [10, PEERS] {
-        for n in live..sessions {
-            iapeer(&["launch", &format!("p{n}")])?;
+/// The parts that are named, all when none is, and whether JSON is wanted, which the benches within crates do not
+/// speak.
+fn wanted(arguments: &[String]) -> Result<(Vec<&'static Named>, bool), String> {
+    let (flags, names): (Vec<&String>, Vec<&String>) = arguments.iter().partition(|a| *a == "--json");
+    let names_of_all: Vec<&str> = PARTS.iter().map(|(name, _)| *name).collect();
+    if let Some(unknown) = names.iter().find(|name| !names_of_all.contains(&name.as_str())) {
+        return Err(format!("there is no bench {unknown:?}; there are {}", names_of_all.join(", ")));
+    }
+    let is_wanted = |name: &str| names.is_empty() || names.iter().any(|wanted| *wanted == name);
+    let parts = PARTS.iter().filter(|(name, _)| is_wanted(name)).collect();
+    Ok((parts, !flags.is_empty()))
+}
+
+/// Runs the parts. One that does not work keeps no other from being told.
+fn run(parts: &[&Named], as_json: bool) -> Result<(), Findings> {
+    let (mut rows, mut said, mut findings) = (Vec::new(), Vec::new(), Vec::new());
+    if parts.iter().any(|(_, part)| !matches!(part, Part::Crate(_))) {
+        let place = Place::new().map_err(|finding| vec![finding])?;
+        for (name, part) in parts {
+            // How far it is goes where it does not get between the figures.
+            eprintln!("bench {name}");
+            let failed = |finding: String| format!("{name}: {finding}");
+            match part {
+                Part::Rows(measure) => match measure(&place) {
+                    Ok(measured) => rows.extend(measured),
+                    Err(finding) => findings.push(failed(finding)),
+                },
+                Part::Said(say) => match say(&place) {
+                    Ok(lines) => said.extend(lines),
+                    Err(finding) => findings.push(failed(finding)),
+                },
+                Part::Crate(_) => {}
+            }
         }
-        live = sessions;
-        let whole = pass()?;
-        let each = (whole - nobody) / sessions as f64;
-        println!("  {:.1} ms over {sessions} that run, {:.2} ms for each", whole * 1000.0, each * 1000.0);
     }
-    Ok(())
-}
-
-/// `doctor` over many peers, beside the time of a program that does nothing.
-fn doctor(iapeer: &impl Fn(&[&str]) -> Result<(), String>) -> Result<(), String> {
-    let empty = || cmd("true", [""; 0]).run().map(drop).map_err(|e| format!("true: {e}"));
-    let (whole, nothing) = (median(|| iapeer(&["doctor"]))?, median(empty)?);
-    println!("doctor, {PEERS} peers, median of {RUNS} runs");
-    println!(
-        "  {:.1} ms, {:.1} times the {:.1} ms of an empty program",
-        whole * 1000.0,
-        whole / nothing,
-        nothing * 1000.0
-    );
-    Ok(())
-}
-
-/// The middle one of the times that so many runs took, in seconds.
-fn median(mut run: impl FnMut() -> Result<(), String>) -> Result<f64, String> {
-    let mut times = Vec::new();
-    for _ in 0..RUNS {
-        let start = Instant::now();
-        run()?;
-        times.push(start.elapsed().as_secs_f64());
+    if as_json {
+        println!("{:#}", table::document(&rows, &said));
+    } else {
+        if !rows.is_empty() {
+            print!("\n{}", table::table(&rows));
+        }
+        said.iter().for_each(|line| println!("{line}"));
+        for (name, part) in parts {
+            if let Part::Crate(package) = part {
+                let bench = ["bench", "--quiet", "--package", package, "--bench", name];
+                findings.extend(cargo_aloud(&bench).err());
+            }
+        }
     }
-    times.sort_by(f64::total_cmp);
-    Ok(times[RUNS / 2])
-}
-
-/// `memory-plugin on --all` over many peers with a provider that takes a second, beside the time that so
-/// many seconds take, `JOBS` at a time.
-fn sweep(root: &Path, iapeer: &impl Fn(&[&str]) -> Result<(), String>) -> Result<(), String> {
-    println!("memory-plugin on --all --jobs {JOBS}, {PEERS} peers");
-    for (what, script, rounds) in [
-        ("a provider that takes 1 s", "sleep 1", PEERS.div_ceil(JOBS)),
-        ("a provider that takes no time", ":", 0),
-    ] {
-        take_slot(root, script)?;
-        let start = Instant::now();
-        iapeer(&["memory-plugin", "on", "--all", "--jobs", &JOBS.to_string()])?;
-        let seconds = start.elapsed().as_secs_f64();
-        let ratio = match rounds {
-            0 => String::new(),
-            _ => format!(", {:.2} times the {rounds} s of the commands alone", seconds / rounds as f64),
-        };
-        println!("  {what}: {seconds:.2} s{ratio}");
-    }
-    Ok(())
-}
-
-fn take_slot(root: &Path, script: &str) -> Result<(), String> {
-    let provision = json!({ "command": "/bin/sh", "args": ["-c", script] });
-    let slot = json!({ "provider": "bench", "package": "bench", "version": "1", "provision": provision });
-    fs::write(root.join("memory-provider.json"), slot.to_string()).map_err(|e| e.to_string())
+    if findings.is_empty() { Ok(()) } else { Err(findings) }
 }

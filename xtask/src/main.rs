@@ -57,7 +57,7 @@ const TASKS: &[Task] = &[
     ),
     (
         "bench",
-        "what commits, a provider's commands, passes and doctor cost, beside what they are measured against",
+        "what listing, changes, passes, deaths and more cost, beside what they are measured against [--json] [NAME...]",
         bench::bench,
     ),
     (

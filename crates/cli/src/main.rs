@@ -31,12 +31,13 @@ use crate::out::Stop;
 
 fn main() -> ExitCode {
     let mut args: Vec<OsString> = std::env::args_os().collect();
-    if names_runtime(&args) {
+    let command = command();
+    if names_runtime(&args, &command) {
         args.insert(1, FOLDER_LAUNCH.into());
     }
     // Also when the arguments are wrong, a script that asked for JSON gets JSON.
     let as_json = args.iter().skip(1).take_while(|a| *a != "--").any(|a| a == "--json");
-    match run(args) {
+    match run(command, args) {
         Ok(code) => code,
         Err(Stop::BrokenPipe) => ExitCode::SUCCESS,
         Err(Stop::Error(error)) => {
@@ -51,10 +52,10 @@ fn main() -> ExitCode {
 const FOLDER_LAUNCH: &str = "folder-launch";
 
 /// Whether the first word is no verb, but the name of a runtime that is declared.
-fn names_runtime(args: &[OsString]) -> bool {
+fn names_runtime(args: &[OsString], command: &clap::Command) -> bool {
     let Some(word) = args.get(1).and_then(|word| word.to_str()) else { return false };
     let Ok(runtime) = word.parse() else { return false };
-    !command().get_subcommands().any(|verb| verb.get_name() == word) && commands::is_runtime(&runtime)
+    !command.get_subcommands().any(|verb| verb.get_name() == word) && commands::is_runtime(&runtime)
 }
 
 /// Before what clap suggests, the name of a runtime that was probably meant by a word that is no verb.
@@ -69,8 +70,8 @@ fn meant_runtime(mut cli: CliError, error: &clap::Error) -> CliError {
     cli
 }
 
-fn run(args: Vec<OsString>) -> Result<ExitCode, Stop> {
-    let matches = match command().try_get_matches_from(args) {
+fn run(command: clap::Command, args: Vec<OsString>) -> Result<ExitCode, Stop> {
+    let matches = match command.try_get_matches_from(args) {
         Ok(matches) => matches,
         Err(e) if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             out::line(e.render().to_string().trim_end())?;

@@ -37,6 +37,11 @@ pub(crate) fn line(text: impl AsRef<str>) -> Result<(), Stop> {
     Ok(writeln!(io::stdout().lock(), "{}", text.as_ref())?)
 }
 
+/// Prints lines of data at once: a system call for each takes longer than to find out what they say.
+pub(crate) fn lines(lines: &[String]) -> Result<(), Stop> {
+    if lines.is_empty() { Ok(()) } else { line(lines.join("\n")) }
+}
+
 /// How many characters a line of the terminal has that the data goes to; `None` when it goes elsewhere.
 pub(crate) fn terminal_width() -> Option<u16> {
     // A terminal that does not tell its width has that of the first ones.

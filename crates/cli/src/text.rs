@@ -28,8 +28,14 @@ pub(crate) fn columns(rows: &[Vec<String>]) -> Vec<String> {
     };
     let widths: Vec<_> = (0..rows.iter().map(Vec::len).max().unwrap_or(0)).map(width).collect();
     let join = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            line.push_str(cell);
+            // Two blanks are between this column and the next.
+            line.extend(std::iter::repeat_n(' ', width + 2 - cell.chars().count()));
+        }
+        line.truncate(line.trim_end().len());
+        line
     };
     rows.iter().map(join).collect()
 }

@@ -8,7 +8,7 @@ use crate::facts::{FactError, Facts};
 use crate::host::{FindError, Host, Warning, now};
 use crate::launch::{LaunchError, Launched, close_last, identity_of, launch_locked};
 use crate::observe::{Status, observe};
-use crate::runtime::{Class, Runtime, RuntimeError};
+use crate::runtime::{Runtime, RuntimeError};
 use crate::stop::{StopError, park};
 use crate::wake::{Request, decided};
 
@@ -85,7 +85,7 @@ pub fn begin_anew(host: &Host, peer: &Peer, runtime: Option<&RuntimeName>) -> Re
 /// [`RefreshError`]; nothing is noted then.
 pub fn refresh(host: &Host, identity: &Identity) -> Result<Refreshed, RefreshError> {
     let runtime = Runtime::find(identity.runtime(), host.layout())?;
-    if runtime.class == Class::Router {
+    if runtime.is_held_by_service() {
         return Err(RuntimeError::Router { runtime: runtime.name }.into());
     }
     let _wake = host.lock_wake(identity)?;

@@ -1,11 +1,12 @@
 //! Looking after one session that we supervise: is it up, has it died, what is owed.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use iapeer_canary::{
     Armed, Canary, CanaryError, DeathRecord, Delivery, Liveness, SessionEnd, Signal, Subject, Watch, send,
 };
-use iapeer_registry::Identity;
+use iapeer_registry::{Identity, RuntimeName};
 use iapeer_statefile::{Entry, Line, LockError, ReadError};
 use iapeer_tmux::Tmux;
 
@@ -15,10 +16,11 @@ use crate::end::{Deed, EndError, end};
 use crate::facts::{FactError, Facts, Session};
 use crate::hand_over::close_hand_over;
 use crate::host::{Host, Warning, now, with_causes};
-use crate::look::{is_held_by_service, look, marks};
+use crate::look::{look, marks};
 use crate::notice;
 use crate::observe::SessionState;
 use crate::pass::sweep;
+use crate::runtime::Runtime;
 use crate::tree::wait_dead;
 
 /// How long the exit hook has for its line, once the server was told to look at its children.
@@ -75,6 +77,8 @@ pub(crate) struct Round<'a> {
     policy: Policy,
     /// The servers that have a witness; none when that cannot be told.
     watched: Option<Vec<Subject>>,
+    /// The runtimes of the sessions; none where it cannot be told what one is.
+    runtimes: BTreeMap<RuntimeName, Option<Runtime>>,
     /// How long may still be waited for records that are being written.
     patience: Duration,
 }
@@ -100,7 +104,13 @@ impl<'a> Round<'a> {
         warnings: &mut Vec<Warning>,
     ) -> Round<'a> {
         let watched = sweep(canary, warnings);
-        Round { host, canary, policy, watched, patience: RECORD_GRACE }
+        Round { host, canary, policy, watched, runtimes: BTreeMap::new(), patience: RECORD_GRACE }
+    }
+
+    /// What the runtime of an identity is, where that can be told.
+    pub(crate) fn runtime(&mut self, identity: &Identity) -> Option<&Runtime> {
+        let (name, layout) = (identity.runtime(), self.host.layout());
+        self.runtimes.entry(name.clone()).or_insert_with(|| Runtime::find(name, layout).ok()).as_ref()
     }
 
     /// Looks after one session. The caller holds its wake lock.
@@ -112,12 +122,15 @@ impl<'a> Round<'a> {
     ) -> Result<Attended, AttendError> {
         let facts = Facts::of(self.host.layout(), identity);
         let mut state = session.state();
-        if state == SessionState::ProgramEnded && !is_held_by_service(self.host, identity) {
-            bury(self.host, self.canary, identity, session, warnings)?;
+        let (host, canary) = (self.host, self.canary);
+        let runtime = self.runtime(identity);
+        let is_held = runtime.is_some_and(Runtime::is_held_by_service);
+        if state == SessionState::ProgramEnded && !is_held {
+            bury(host, canary, identity, session, warnings)?;
             state = session.state();
         }
         let subject = session.server_process().ok().map(|s| Subject::new(identity.to_string(), s));
-        let mut seen = look(self.host, identity, session, state);
+        let mut seen = look(host, identity, runtime, session, state);
         let mut record = None;
         if let (SessionState::ServerDead, Some(subject)) = (&seen.state, &subject) {
             (seen.end, record) = self.last_word(subject)?;

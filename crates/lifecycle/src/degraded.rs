@@ -13,7 +13,7 @@ use iapeer_statefile::{
 use serde::Serialize;
 
 use crate::host::{Host, Peers, Warning, now, with_causes};
-use crate::observe::{Observed, Status, observe_peer};
+use crate::observe::{Observed, Status, observe_peers};
 use crate::owed::owed;
 use crate::rename::{Unfinished, none_unfinished};
 
@@ -35,7 +35,7 @@ impl Degradation {
 }
 
 /// A look at the whole host.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Survey {
     /// What each peer does in each of its runtimes, in the order of the index.
     pub observed: Vec<Vec<Observed>>,
@@ -43,23 +43,25 @@ pub struct Survey {
     pub degradations: Vec<Degradation>,
     /// How many provider commands are owed; what cannot be listed is among what is wrong.
     pub owed: usize,
+    /// What is in the slot.
+    pub slot: Slot,
 }
 
 /// Looks at every peer, and for everything that is wrong. `peers` is what the index gave.
 pub fn survey(host: &Host, peers: Result<&Peers, &StateFault>) -> Survey {
-    let mut survey = Survey::default();
-    let all = &mut survey.degradations;
-    of_index(host, peers, all);
-    for peer in peers.map_or(&[][..], |peers| peers.index.peers()) {
-        let observed = observe_peer(host, peer);
-        observed.iter().for_each(|o| of_session(o, all));
-        of_profile(host, peer, all);
-        survey.observed.push(observed);
+    let mut all = Vec::new();
+    of_index(host, peers, &mut all);
+    let peers = peers.map_or(&[][..], |peers| peers.index.peers());
+    let observed = observe_peers(host, peers);
+    for (peer, observed) in peers.iter().zip(&observed) {
+        observed.iter().for_each(|o| of_session(o, &mut all));
+        of_profile(host, peer, &mut all);
     }
-    of_rename(host, all);
-    survey.owed = of_owed_work(host, all);
-    of_slot(host, all);
-    survey
+    of_rename(host, &mut all);
+    let owed = of_owed_work(host, &mut all);
+    let slot = host.slot();
+    of_slot(host, &slot, &mut all);
+    Survey { observed, degradations: all, owed, slot }
 }
 
 /// Begins and ends the episodes: one event when something is found wrong that was not, one when it is found
@@ -198,9 +200,9 @@ fn of_owed_work(host: &Host, all: &mut Vec<Degradation>) -> usize {
     owed.len()
 }
 
-fn of_slot(host: &Host, all: &mut Vec<Degradation>) {
+fn of_slot(host: &Host, slot: &Slot, all: &mut Vec<Degradation>) {
     let path: Utf8PathBuf = host.layout().slot();
-    match host.slot() {
+    match slot {
         Slot::Empty => {}
         Slot::Unusable { reason } => {
             let what = format!("the memory slot {path} cannot be used: {reason}");

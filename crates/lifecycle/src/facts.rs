@@ -105,6 +105,16 @@ impl<'a> Facts<'a> {
         serde_json::from_value(value).map(Some).map_err(damaged)
     }
 
+    /// Where [`Facts::session`] is.
+    pub(crate) fn session_path(&self) -> Utf8PathBuf {
+        self.path("session")
+    }
+
+    /// Where [`Facts::stopped`] is.
+    pub(crate) fn stopped_path(&self) -> Utf8PathBuf {
+        self.path("stopped")
+    }
+
     /// The facts that are there and cannot be understood, looked at twice: each with its bytes and the
     /// reason.
     pub(crate) fn damaged(&self) -> Vec<(Utf8PathBuf, Option<Vec<u8>>, String)> {

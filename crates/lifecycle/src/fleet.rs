@@ -9,7 +9,7 @@ use crate::facts::Facts;
 use crate::host::Host;
 use crate::launch::{LaunchError, Launched, identity_of, launch_locked};
 use crate::observe::{Observed, Status, observe};
-use crate::runtime::{Class, Runtime};
+use crate::runtime::Runtime;
 use crate::stop::lift_stop;
 use crate::wake::Request;
 
@@ -62,7 +62,7 @@ pub fn muster(host: &Host, peers: &[Peer], fleet: Fleet) -> Mustered {
         let default = peer.facts.default_runtime();
         for identity in crate::identities(peer) {
             let runtime = Runtime::find(identity.runtime(), host.layout());
-            if runtime.is_ok_and(|runtime| runtime.class == Class::Router) {
+            if runtime.is_ok_and(|runtime| runtime.is_held_by_service()) {
                 mustered.held_by_service.push(identity);
             } else if is_meant(fleet, identity.runtime() == default, &observe(host, &identity)) {
                 mustered.meant.push(identity);

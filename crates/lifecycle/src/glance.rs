@@ -8,6 +8,7 @@ use crate::host::Host;
 use crate::look::last_activity;
 use crate::observe::{Observed, Status, observe_with};
 use crate::pane::last_lines;
+use crate::runtime::Runtime;
 use crate::tree::{Processes, Usage};
 
 /// What is seen of one identity. What only a session that is live has is none for all others.
@@ -34,9 +35,10 @@ pub fn glance(host: &Host, identity: &Identity, processes: &Processes) -> Glance
     let session = session.ok().flatten().filter(|session| session.server.pid == server_pid);
     let pane = session.as_ref().and_then(|session| session.pane.as_ref()).map(|pane| pane.pid);
     let roots: Vec<u32> = [Some(server_pid), pane].into_iter().flatten().collect();
+    let runtime = Runtime::find(identity.runtime(), host.layout()).ok();
     Glance {
         observed,
-        active: session.and_then(|session| last_activity(host, identity, &session)),
+        active: session.and_then(|session| last_activity(host, identity, runtime.as_ref(), &session)),
         usage: processes.usage(&roots),
         last_line: last_lines(&host.layout().pane_log(identity), 1).pop(),
     }

@@ -178,7 +178,7 @@ pub use launch_env::LaunchEnvError;
 pub use layout::Layout;
 pub use logs::{LogLine, Logs, Origin, logs};
 pub use native_memory::{Change, NativeMemoryError, Switch, trust_folder, turn_native_memory};
-pub use observe::{Observed, SessionState, Status, identities, observe, observe_peer};
+pub use observe::{Observed, SessionState, Status, identities, observe, observe_peer, observe_peers};
 pub use owed::{Owed, OwedError, owed};
 pub use pass::{Pass, record_what_is_owed, supervise_once};
 pub use plugin::PluginSweep;

@@ -12,22 +12,29 @@ use crate::decide::{Marks, Seen, ServerEnd};
 use crate::facts::{FactError, Facts, Session};
 use crate::host::Host;
 use crate::observe::SessionState;
-use crate::runtime::{Class, Runtime};
+use crate::runtime::Runtime;
 use crate::transcripts::newest_transcript;
 
 /// What tmux sets in the mode of a socket as long as somebody's terminal shows a session of its server.
 const ATTACHED: u32 = 0o111;
 
-/// What is seen of a session that is in this state, except the end of its server and its witness.
-pub(crate) fn look(host: &Host, identity: &Identity, session: &Session, state: SessionState) -> Seen {
+/// What is seen of a session that is in this state, except the end of its server and its witness. `runtime` is
+/// what its runtime is, where that can be told.
+pub(crate) fn look(
+    host: &Host,
+    identity: &Identity,
+    runtime: Option<&Runtime>,
+    session: &Session,
+    state: SessionState,
+) -> Seen {
     let is_running = state == SessionState::Running;
     let socket = host.layout().socket(identity);
     Seen {
-        is_held_by_service: is_held_by_service(host, identity),
+        is_held_by_service: runtime.is_some_and(Runtime::is_held_by_service),
         is_attached: is_running && is_attached(&socket),
         is_without_socket: is_running && probe(socket.as_std_path()) == Probe::Missing,
         is_watched: true,
-        active: if is_running { last_activity(host, identity, session) } else { None },
+        active: if is_running { last_activity(host, identity, runtime, session) } else { None },
         end: ServerEnd::Unplanned,
         state,
     }
@@ -49,7 +56,7 @@ pub(crate) fn marks(facts: &Facts<'_>, cwd: &Utf8Path) -> Result<Marks, FactErro
 
 /// Whether the host's service manager holds the runtime of this identity.
 pub(crate) fn is_held_by_service(host: &Host, identity: &Identity) -> bool {
-    Runtime::find(identity.runtime(), host.layout()).is_ok_and(|runtime| runtime.class == Class::Router)
+    Runtime::find(identity.runtime(), host.layout()).is_ok_and(|runtime| runtime.is_held_by_service())
 }
 
 /// Whether the profile says so. One that cannot be read does not.
@@ -66,16 +73,20 @@ fn is_attached(socket: &Utf8Path) -> bool {
 }
 
 /// When a session did something last: the newest of what tells of it. None when one of them cannot be told.
-pub(crate) fn last_activity(host: &Host, identity: &Identity, session: &Session) -> Option<Timestamp> {
+pub(crate) fn last_activity(
+    host: &Host,
+    identity: &Identity,
+    runtime: Option<&Runtime>,
+    session: &Session,
+) -> Option<Timestamp> {
     let shown = modified(&host.layout().pane_log(identity)).ok()?;
-    let sources = [Some(woke(session)?), shown, transcribed(host, identity, session)?];
+    let sources = [Some(woke(session)?), shown, transcribed(host, runtime?, session)?];
     sources.into_iter().flatten().max()
 }
 
 /// When its newest transcript was written last; `Some(None)` when it has none, or its runtime keeps none.
-fn transcribed(host: &Host, identity: &Identity, session: &Session) -> Option<Option<Timestamp>> {
-    let runtime = Runtime::find(identity.runtime(), host.layout()).ok()?;
-    let Some(newest) = newest_transcript(host, &runtime, &session.cwd).ok()? else { return Some(None) };
+fn transcribed(host: &Host, runtime: &Runtime, session: &Session) -> Option<Option<Timestamp>> {
+    let Some(newest) = newest_transcript(host, runtime, &session.cwd).ok()? else { return Some(None) };
     Timestamp::try_from(newest.modified).ok().map(Some)
 }
 

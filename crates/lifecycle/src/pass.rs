@@ -14,12 +14,13 @@ use crate::facts::{FactError, Facts};
 use crate::hand_over::{GIVEN, hand_over};
 use crate::host::{Host, Warning, now, with_causes};
 use crate::launch::{LaunchError, adopt_if_live, launch};
-use crate::look::{is_held_by_service, marks};
+use crate::look::marks;
 use crate::notice;
 use crate::observe::SessionState;
 use crate::pane_logs;
 use crate::provision::Provisioned;
 use crate::queue::with_tasks;
+use crate::runtime::Runtime;
 use crate::service::mend_missing;
 
 /// What a pass found and did.
@@ -192,29 +193,31 @@ fn attend_locked(
     set_damaged_facts_aside(host, identity, &lock);
     let facts = Facts::of(host.layout(), identity);
     // It may have gone meanwhile, or its fact may just have been set aside, or be the existing iapeer's.
-    if facts.session()?.is_none()
-        && let Err(e) = adopt_if_live(host, canary, identity, warnings)
-    {
-        warnings.push(Warning::of(&format!("{identity} is not looked after"), &e));
+    let mut session = facts.session()?;
+    if session.is_none() {
+        if let Err(e) = adopt_if_live(host, canary, identity, warnings) {
+            warnings.push(Warning::of(&format!("{identity} is not looked after"), &e));
+        }
+        session = facts.session()?;
     }
-    match facts.session()? {
+    match session {
         Some(session) => round.attend(identity, &session, warnings).map(Some),
-        None => Ok(unfinished_wish(host, identity, &facts)?),
+        None => Ok(unfinished_wish(identity, &facts, round.runtime(identity))?),
     }
 }
 
 /// What to do about a wish that the session begins anew, where the session is gone already.
 fn unfinished_wish(
-    host: &Host,
     identity: &Identity,
     facts: &Facts<'_>,
+    runtime: Option<&Runtime>,
 ) -> Result<Option<Attended>, FactError> {
     let marks = Marks {
         is_stopped: facts.stopped()?.is_some(),
         eager_since: facts.eager_since()?,
         ..Marks::default()
     };
-    if marks.eager_since.is_none() || is_held_by_service(host, identity) {
+    if marks.eager_since.is_none() || runtime.is_some_and(Runtime::is_held_by_service) {
         return Ok(None);
     }
     if begins_anew(&marks, now()) {

@@ -142,6 +142,11 @@ impl Runtime {
         }
     }
 
+    /// Whether the host's service manager holds its sessions.
+    pub(crate) fn is_held_by_service(&self) -> bool {
+        self.class == Class::Router
+    }
+
     /// Every name that is built in, or has a folder among the users' definitions.
     ///
     /// # Errors
@@ -212,7 +217,7 @@ impl Runtime {
     ///
     /// [`RuntimeError::NotInstalled`] with the places looked at, [`RuntimeError::Router`].
     pub fn program(&self, settings: &Settings) -> Result<Utf8PathBuf, RuntimeError> {
-        if self.class == Class::Router {
+        if self.is_held_by_service() {
             return Err(RuntimeError::Router { runtime: self.name.clone() });
         }
         let missing = |program: &str, missing: &str| RuntimeError::NotInstalled {

@@ -108,6 +108,12 @@ impl Index {
         &self.peers
     }
 
+    /// The peers alone, sorted by name.
+    #[must_use = "nothing else of the index is left"]
+    pub fn into_peers(self) -> Vec<Peer> {
+        self.peers
+    }
+
     /// The peer of this name.
     pub fn find(&self, personality: &Personality) -> Option<&Peer> {
         self.peers.iter().find(|p| p.facts.personality == *personality)

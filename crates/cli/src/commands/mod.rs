@@ -132,7 +132,7 @@ fn dispatch(host: &Host, verb: Verb) -> Done {
 fn all_peers(host: &Host) -> Result<Vec<Peer>, CliError> {
     let peers = host.peers().map_err(|fault| state_fault(host, &fault))?;
     warn_bad(host, &peers.bad);
-    Ok(peers.index.peers().to_vec())
+    Ok(peers.index.into_peers())
 }
 
 /// One peer, or an error that names those that there are.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use iapeer_canary::Deaths;
 use iapeer_lifecycle::{
     Birth, BirthError, Born, ChangeError, Class, Host, IfLive, RemoveError, Removed, Runtime, RuntimeError,
-    Wish, birth, deaths, observe_peer, remove, set_default_runtime,
+    Wish, birth, deaths, observe_peer, observe_peers, remove, set_default_runtime,
 };
 use iapeer_registry::{NameError, Personality, RuntimeName, profile_path};
 use iapeer_statefile::with_causes;
@@ -179,7 +179,7 @@ pub(super) fn runtime_hint(cli: CliError, error: &RuntimeError) -> CliError {
 
 pub(crate) fn list(host: &Host, output: &Output) -> Done {
     let peers = all_peers(host)?;
-    let observed: Vec<_> = peers.iter().map(|peer| (peer, observe_peer(host, peer))).collect();
+    let observed: Vec<_> = peers.iter().zip(observe_peers(host, &peers)).collect();
     if output.json {
         let peers = observed.iter().map(|(peer, observed)| PeerDoc::new(peer, observed)).collect();
         out::json("list", &ListDoc { peers })?;
@@ -199,7 +199,7 @@ pub(crate) fn list(host: &Host, output: &Output) -> Done {
             ]
         })
         .collect();
-    text::listed(&["PEER", "RUNTIMES", "DESCRIPTION"], &rows).iter().try_for_each(out::line)?;
+    out::lines(&text::listed(&["PEER", "RUNTIMES", "DESCRIPTION"], &rows))?;
     Ok(ExitCode::SUCCESS)
 }
 

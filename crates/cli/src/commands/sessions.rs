@@ -107,11 +107,11 @@ impl Counts {
 
 pub(crate) fn status(host: &Host, output: &Output) -> Done {
     let peers = host.peers();
-    let Survey { observed, degradations, owed } = survey(host, peers.as_ref());
+    let Survey { observed, degradations, owed, slot } = survey(host, peers.as_ref());
     note_episodes(host, &degradations);
     let mut counts = Counts::default();
     observed.iter().for_each(|observed| counts.count(observed));
-    let (state, provider, version, heartbeat_age_secs) = super::slot::state(host);
+    let (state, provider, version, heartbeat_age_secs) = super::slot::state(slot);
     let holder = supervisor(host).map_err(|e| super::unreadable(&e))?;
     let document = StatusDoc {
         version: env!("CARGO_PKG_VERSION"),

@@ -50,8 +50,8 @@ struct Fault {
 }
 
 /// The slot in a few words for `status`: state, provider, version, age of the heartbeat in seconds.
-pub(super) fn state(host: &Host) -> (&'static str, Option<String>, Option<String>, Option<u64>) {
-    match host.slot() {
+pub(super) fn state(slot: Slot) -> (&'static str, Option<String>, Option<String>, Option<u64>) {
+    match slot {
         Slot::Empty => ("empty", None, None, None),
         Slot::Unusable { .. } => ("unusable", None, None, None),
         Slot::Occupied(occupied) => {

@@ -7,7 +7,7 @@ use super::{Known, Past, Request, WakeFacts, is_crash_loop};
 use crate::decide::is_eager;
 use crate::facts::{FactError, Facts};
 use crate::host::{Host, Warning, now};
-use crate::runtime::{Class, Runtime};
+use crate::runtime::Runtime;
 use crate::transcripts::newest_transcript;
 
 /// Gathers the facts for the wake table. What is no mark and cannot be told counts as not so, with a warning.
@@ -48,7 +48,7 @@ pub(crate) fn look(
     };
     Ok(WakeFacts {
         stopped: facts.stopped()?.is_some(),
-        held_by_service: runtime.class == Class::Router,
+        held_by_service: runtime.is_held_by_service(),
         crash_loop: is_crash_loop(&deaths, now().as_millisecond(), settings.crash_loop_max.get(), window),
         folder_missing: !peer.cwd.is_dir(),
         // What `new` could not finish is finished by the next wake.
