@@ -46,11 +46,15 @@ fn help(host: &Host, verbs: &[&str]) -> Option<String> {
     (ran.exit == 0).then_some(ran.stdout)
 }
 
-/// The verbs below some, each with what its help says. A verb stands at the beginning of a line.
+/// The verbs below some, each with what its help says. A verb stands at the beginning of a line; on the front
+/// page a group does, and its verbs follow.
 fn verbs_below(host: &Host, verbs: &[&str]) -> Vec<(String, String)> {
     let told = help(host, verbs).unwrap();
-    let words =
-        told.lines().filter_map(|line| line.strip_prefix("  ")?.split_once("  ")).map(|(word, _)| word);
+    let lines = told.lines().filter_map(|line| line.strip_prefix("  ")?.split_once("  "));
+    let words = lines.flat_map(|(word, rest)| match word.starts_with(char::is_uppercase) {
+        true => rest.split_whitespace().collect(),
+        false => vec![word],
+    });
     let is_verb = |word: &&str| word.starts_with(|c: char| c.is_ascii_lowercase()) && !word.contains(' ');
     let known = words.filter(is_verb).filter_map(|word| {
         let path = [verbs, &[word]].concat();

@@ -185,7 +185,7 @@ fn a_second_major_version_without_a_reason_is_refused() {
     let twin = "[package]\nname = \"camino\"\nversion = \"99.0.0\"\nlicense = \"MIT\"\n";
     tree.write("crates/odd/camino/src/lib.rs", "");
     tree.write("crates/odd/camino/Cargo.toml", twin);
-    tree.replace("Cargo.toml", "[workspace]\n", "[workspace]\nexclude = [\"crates/odd/camino\"]\n");
+    tree.replace("Cargo.toml", "exclude = [\"fuzz\"]\n", "exclude = [\"fuzz\", \"crates/odd/camino\"]\n");
     tree.add_package("crates/odd", manifest);
     tree.is_refused("camino is there in the versions 1 and 99");
 }
