@@ -149,7 +149,7 @@ pub(crate) fn status(host: &Host, output: &Output) -> Done {
             format!("supervisor: running (pid {pid}, since {})", text::to_the_second(since))
         }
         Some(Holder { pid, .. }) => format!("supervisor: running (pid {pid})"),
-        None => "supervisor: not running (`iapeer supervise --once` makes one pass)".to_owned(),
+        None => "supervisor: not running (`iapeer service install` keeps one running, `iapeer supervise` runs one here)".to_owned(),
     })?;
     for degradation in &document.degradations {
         let remedy = degradation.remedy.as_ref().map_or_else(String::new, |r| format!("; {r}"));
