@@ -2,6 +2,7 @@
 //! the same checks are tests of this package.
 
 mod architecture;
+mod circles;
 mod crate_pages;
 mod layers;
 mod links;
@@ -18,6 +19,7 @@ type Check = fn(&Path, &Workspace) -> Findings;
 
 const CHECKS: &[(&str, Check)] = &[
     ("layers", |_, workspace| layers::findings(&workspace.packages)),
+    ("circles", |root, _| circles::findings(root)),
     ("architecture", |root, workspace| match fs::read_to_string(root.join(architecture::PAGE)) {
         Ok(page) => architecture::findings(&page, root, &workspace.packages),
         Err(e) => vec![format!("{} cannot be read ({e}): write it, it is tested", architecture::PAGE)],
@@ -95,6 +97,11 @@ mod tests {
     #[test]
     fn layers_hold() {
         passes("layers");
+    }
+
+    #[test]
+    fn no_modules_stand_in_a_circle() {
+        passes("circles");
     }
 
     #[test]

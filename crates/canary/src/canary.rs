@@ -12,6 +12,7 @@ use iapeer_statefile::{
 use process_wrap::std::ChildWrapper;
 use rustix::process::Signal;
 
+use crate::claim::is_marked;
 use crate::host::{Host, HostError, ThisHost};
 use crate::intent::{Intent, Judgement};
 use crate::lease::Lease;
@@ -19,7 +20,6 @@ use crate::names::{Files, Name, Places, Subject, key};
 use crate::process::{Incarnation, Liveness, SendError, send};
 use crate::record::{DeathRecord, Deaths};
 use crate::script::ScriptError;
-use crate::settle::is_marked;
 
 /// No file of the protocol is longer than this, in bytes.
 pub(crate) const FILE_LIMIT: u64 = 64 << 10;

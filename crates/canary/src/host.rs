@@ -126,6 +126,7 @@ pub(crate) mod linux {
 
     use super::{HostError, ProcessState, ReadError, Utf8Path, Utf8PathBuf, kernel_file, not_understood};
     use crate::process::{ExitWord, StartTime};
+    use crate::stat::ProcessStat;
 
     fn text(path: &str, what: &'static str) -> Result<String, HostError> {
         let bytes = kernel_file(Utf8Path::new(path)).map_err(|source| HostError::Kernel { what, source })?;
@@ -165,25 +166,19 @@ pub(crate) mod linux {
         }
     }
 
-    /// Reads `/proc/<pid>/stat` (proc(5)). The name in parentheses may hold anything, so the fields are
-    /// counted from behind its last `)`. The exit code is 0 for whoever may not see it, so it is only
-    /// believed when `may_see_exit`.
+    /// Reads `/proc/<pid>/stat`. The exit code is 0 for whoever may not see it, so it is only believed when
+    /// `may_see_exit`.
     pub(crate) fn parse_stat(stat: &[u8], may_see_exit: bool) -> ProcessState {
         let unknown = || ProcessState::Unknown("its stat is not understood".to_owned());
-        let Some(end) = stat.iter().rposition(|b| *b == b')') else { return unknown() };
-        let rest = String::from_utf8_lossy(&stat[end + 1..]).into_owned();
-        let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
-        // Field 3 of the page is the first here.
-        let field = |number: usize| fields.get(number - 3).copied();
-        let Some(start) = field(22).and_then(|word| word.parse::<StartTime>().ok()) else {
-            return unknown();
-        };
-        match field(3) {
-            Some("Z" | "X") => {
-                let raw = field(52).filter(|_| may_see_exit).and_then(|word| word.parse().ok());
+        let text = String::from_utf8_lossy(stat);
+        let Some(stat) = ProcessStat::parse(&text) else { return unknown() };
+        let Some(start) = stat.field::<StartTime>(22) else { return unknown() };
+        match stat.is_dead() {
+            Some(true) => {
+                let raw = stat.field(52).filter(|_| may_see_exit);
                 ProcessState::Zombie { start, exit: raw.map(ExitWord::from_wait_status) }
             }
-            Some(_) => ProcessState::Running { start },
+            Some(false) => ProcessState::Running { start },
             None => unknown(),
         }
     }

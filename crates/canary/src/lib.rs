@@ -88,6 +88,8 @@
 // Who: a process, the machine it is on, and what we call it.
 mod process;
 
+mod stat;
+
 mod host;
 
 mod names;
@@ -103,6 +105,8 @@ mod lease;
 mod intent;
 
 mod record;
+
+mod claim;
 
 // What a program does with them.
 mod canary;
@@ -141,5 +145,6 @@ pub use rustix::process::Signal;
 pub use script::{ExitHook, Script, ScriptError, Wait};
 pub use session::{SessionEnd, SessionRecord};
 pub use settle::{Claimed, Finding};
+pub use stat::ProcessStat;
 pub use sweep::{Sweep, Swept};
 pub use watch::{Seen, WatchError, Watcher};

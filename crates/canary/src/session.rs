@@ -5,10 +5,10 @@ use std::time::Duration;
 use iapeer_statefile::{Creation, Entry, Line, Timestamp, create_file};
 
 use crate::canary::{Canary, CanaryError, Groups};
+use crate::claim::{claimed_line, is_marked};
 use crate::intent::Intent;
 use crate::names::Subject;
 use crate::process::{ExitWord, Liveness};
-use crate::settle::{claimed_line, is_marked};
 
 /// How long the intent counts that follows the end of a session; the same as in the hook.
 const INTENT_TTL: Duration = Duration::from_secs(30);

@@ -6,6 +6,7 @@ use camino::Utf8Path;
 use iapeer_statefile::{Creation, Entry, Line, create_file, remove_file, replace_file};
 
 use crate::canary::{Canary, CanaryError};
+use crate::claim::{claimed_line, is_end, is_marked};
 use crate::forensics::{Moment, Owed};
 use crate::intent::Judgement;
 use crate::lease::Lease;
@@ -297,29 +298,4 @@ impl Canary {
     pub(crate) fn mark_logged(&self, claim: &Utf8Path, line: &str) -> Result<(), CanaryError> {
         Ok(replace_file(claim, format!("{line}\nlogged\n").as_bytes())?)
     }
-}
-
-/// Whether this is the whole line about the end of a server, planned or not.
-pub(crate) fn is_end(entry: &Entry) -> bool {
-    matches!(entry.event(), "server-exit" | "server-stop")
-        && entry.get("death").is_some()
-        && entry.get("end") == Some("1")
-}
-
-/// Whether a claim says that its record stands in its journal.
-pub(crate) fn is_marked(claim: &str) -> bool {
-    claim.lines().nth(1) == Some("logged")
-}
-
-/// The record that stands in a claim, when it is whole.
-pub(crate) fn claimed_line(claim: &str) -> Option<Line> {
-    let entry = Entry::parse(claim.lines().next()?).ok()?;
-    (entry.get("end") == Some("1")).then(|| line_of(&entry))?
-}
-
-/// The line that was read, to be written again.
-pub(crate) fn line_of(entry: &Entry) -> Option<Line> {
-    let line = Line::new(entry.ts().parse().ok()?, entry.event());
-    let fields = entry.fields().filter(|(key, _)| !matches!(*key, "ts" | "ev"));
-    Some(fields.fold(line, |line, (key, value)| line.field(key, value)))
 }

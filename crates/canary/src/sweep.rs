@@ -7,11 +7,12 @@ use std::time::{Duration, SystemTime};
 use iapeer_statefile::{Entry, remove_file};
 
 use crate::canary::{Canary, CanaryError, Groups};
+use crate::claim::{is_end, line_of};
 use crate::forensics;
 use crate::lease::Lease;
 use crate::names::{Name, Subject};
 use crate::process::Liveness;
-use crate::settle::{Finding, Logged, is_end, line_of};
+use crate::settle::{Finding, Logged};
 
 /// How long the claim of a death is kept, so that nobody records it again.
 const TOMBSTONE: Duration = Duration::from_secs(7 * 24 * 3600);

@@ -12,15 +12,9 @@ mod support;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use camino::Utf8Path;
 use iapeer_canary::{Canary, Cause, Finding, Host, Intended, Places, Signal, Subject, ThisHost};
 use iapeer_statefile::Entry;
-use support::{Lab, Machine, Recorder, SH, Server, cause, sweep, the_record};
-
-/// Makes a path that can be neither opened for writing nor made: a folder stands there.
-fn block(path: &Utf8Path) {
-    std::fs::create_dir_all(path).unwrap();
-}
+use support::{Lab, Machine, Recorder, SH, Server, block, cause, sweep, the_record};
 
 #[test]
 fn a_stopped_recorder_is_waited_for_and_then_stood_in_for() {

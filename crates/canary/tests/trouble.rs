@@ -14,12 +14,9 @@ use std::time::Duration;
 
 use camino::Utf8Path;
 use iapeer_canary::{Cause, ExitWord, Finding, Script, Signal, Wait};
-use support::{Lab, Recorder, Server, cause, lifeline_script, the_record, under_every_shell, wait_for};
-
-/// Makes a path that can be neither opened for writing nor made: a folder stands there.
-fn block(path: &Utf8Path) {
-    std::fs::create_dir_all(path).unwrap();
-}
+use support::{
+    Lab, Recorder, Server, block, cause, lifeline_script, the_record, under_every_shell, wait_for,
+};
 
 fn unblock(path: &Utf8Path) {
     std::fs::remove_dir(path).unwrap();

@@ -15,7 +15,9 @@ use iapeer_registry::{Intelligence, Personality, RuntimeName};
 
 pub(crate) use self::queue::{QueueAddArgs, QueueDropArgs, QueueListArgs, QueueVerb, WorkerVerb};
 pub(crate) use self::service::{LogsArgs, ServiceInstallArgs, ServicePrintArgs, ServiceVerb};
-pub(crate) use self::sessions::{FolderArgs, LaunchArgs, RefreshArgs, StartArgs, StopArgs, UpArgs, Whose};
+pub(crate) use self::sessions::{
+    FolderArgs, LaunchArgs, PressArgs, RefreshArgs, StartArgs, StopArgs, UpArgs, Whose,
+};
 pub(crate) use self::shell::{CompleteArgs, ManArgs, SchemaArgs, Shell, ShellVerb};
 use crate::time::{Duration, Since};
 
@@ -45,7 +47,7 @@ pub(crate) enum Verb {
     Remove(RemoveArgs),
     /// Give a peer another name, and its folder where that has the old one
     Rename(RenameArgs),
-    /// Hold the profiles against the registry
+    /// Hold the profiles against the index of peers
     Verify(VerifyArgs),
     /// Look at the slot of the memory provider
     Slot {
@@ -94,9 +96,9 @@ pub(crate) enum Verb {
     /// Begin a peer's session anew when it is woken next
     Refresh(RefreshArgs),
     /// Interrupt what a session is doing
-    Interrupt(SessionArgs),
+    Interrupt(PressArgs),
     /// Let a session compact its context
-    Compact(SessionArgs),
+    Compact(PressArgs),
     #[command(flatten)]
     Worker(WorkerVerb),
     /// Start again what `down` has stopped

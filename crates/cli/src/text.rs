@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
-use iapeer_lifecycle::{Observed, Provisioned, Status};
+use iapeer_lifecycle::{How, Launched, Observed, Provisioned, Status};
 
 use crate::out::terminal_width;
 
@@ -128,6 +128,17 @@ pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// How a session came to be up, for people.
+pub(crate) fn launched_line(launched: &Launched) -> String {
+    let told = match launched.how {
+        How::Started(_) => "is live",
+        How::Resumed(_) => "is live, and goes on where it ended",
+        How::AlreadyLive => "is live already",
+        How::Adopted => "was live, and is looked after now",
+    };
+    format!("{} {told} (tmux server pid {})", launched.identity, launched.server_pid)
 }
 
 #[cfg(test)]

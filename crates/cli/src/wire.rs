@@ -1,6 +1,6 @@
 //! The JSON documents, apart from the types that the rest of the program thinks in.
 
-use iapeer_lifecycle::{Observed, Provisioned, Status};
+use iapeer_lifecycle::{How, Observed, Provisioned, Status};
 use iapeer_registry::{Intelligence, Peer, Personality, RuntimeName};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -144,5 +144,15 @@ impl RuntimeDoc {
 impl<'a> OutcomesDoc<'a> {
     pub(crate) fn new(outcomes: &'a [Provisioned]) -> OutcomesDoc<'a> {
         OutcomesDoc { outcomes, ok: outcomes.iter().all(Provisioned::is_ok) }
+    }
+}
+
+/// How a session came to be up: the word that scripts read, and the cause.
+pub(crate) fn how_it_came(how: How) -> (&'static str, Option<String>) {
+    match how {
+        How::Started(cause) => ("started", Some(cause.to_string())),
+        How::Resumed(cause) => ("resumed", Some(cause.to_string())),
+        How::AlreadyLive => ("already-live", None),
+        How::Adopted => ("adopted", None),
     }
 }

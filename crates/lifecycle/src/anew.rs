@@ -5,8 +5,10 @@ use iapeer_statefile::{Line, LockError};
 use iapeer_tmux::Tmux;
 
 use crate::facts::{FactError, Facts};
-use crate::host::{FindError, Host, Warning, now};
-use crate::launch::{LaunchError, Launched, close_last, identity_of, launch_locked};
+use crate::find::FindError;
+use crate::host::{Host, Warning, now};
+use crate::launch::{Launched, close_last, identity_of, launch_locked};
+use crate::launch_error::LaunchError;
 use crate::observe::{Status, observe};
 use crate::runtime::{Runtime, RuntimeError};
 use crate::stop::{StopError, park};

@@ -10,16 +10,15 @@ use iapeer_registry::{Identity, RuntimeName};
 use iapeer_statefile::{Entry, Line, LockError, ReadError};
 use iapeer_tmux::Tmux;
 
-use crate::deaths::cause_word;
+use crate::deaths::{cause_word, sweep};
 use crate::decide::{Chore, Death, Park, Policy, ServerEnd, Verdict, supervise};
 use crate::end::{Deed, EndError, end};
 use crate::facts::{FactError, Facts, Session};
-use crate::hand_over::close_hand_over;
 use crate::host::{Host, Warning, now, with_causes};
 use crate::look::{look, marks};
 use crate::notice;
 use crate::observe::SessionState;
-use crate::pass::sweep;
+use crate::queue::close_hand_over;
 use crate::runtime::Runtime;
 use crate::tree::wait_dead;
 

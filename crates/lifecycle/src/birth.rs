@@ -15,14 +15,15 @@ use iapeer_statefile::{
 use crate::host::{Host, Warning, now, with_causes};
 use crate::native_memory::{Switch, trust_folder, turn_native_memory};
 use crate::observe::{Status, identities, observe};
-use crate::provision::{Caller, Occasion, Provisioned, begin, due};
+use crate::occasion::{Occasion, Provisioned};
+use crate::provision::{Caller, begin, due};
 use crate::recovery::edit_index;
 use crate::remove::purge;
 use crate::removed::{Stage, forget_removal, purges_owed, remember_removal};
-use crate::rename::{Unfinished, none_unfinished};
 use crate::runtime::{Class, Runtime, RuntimeError};
 use crate::sweep::provider;
 use crate::undo::{Undo, UndoError, commit};
+use crate::unfinished::{Unfinished, none_unfinished};
 
 /// What a new peer shall be.
 #[derive(Debug, Clone, Default)]

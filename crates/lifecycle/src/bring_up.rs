@@ -12,7 +12,7 @@ use crate::attend::attend;
 use crate::facts::{Facts, Session};
 use crate::host::{Host, Warning, now};
 use crate::input::enter;
-use crate::launch::LaunchError;
+use crate::launch_error::{LaunchError, NotReady};
 use crate::observe::SessionState;
 use crate::pane::{last_lines, last_of};
 use crate::runtime::StartUp;
@@ -21,7 +21,6 @@ mod screen;
 #[cfg(test)]
 mod tests;
 
-pub use screen::NotReady;
 use screen::{Limits, Next, Seen};
 
 /// How long it is waited between two looks.

@@ -6,8 +6,8 @@ use iapeer_statefile::{CommitError, LockError, StateFault};
 use crate::birth::keep_profile;
 use crate::host::Host;
 use crate::recovery::edit_index;
-use crate::rename::{Unfinished, none_unfinished};
 use crate::undo::{Undo, UndoError, commit};
+use crate::unfinished::{Unfinished, none_unfinished};
 
 /// Why a peer was not changed. It is as it was.
 #[derive(Debug, thiserror::Error)]

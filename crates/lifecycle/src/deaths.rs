@@ -1,10 +1,10 @@
 //! What has died, as far as the journals tell.
 
 use camino::Utf8PathBuf;
-use iapeer_canary::{Death, DeathRecord, Deaths, ExitWord};
+use iapeer_canary::{Canary, Death, DeathRecord, Deaths, ExitWord, Finding, Subject};
 use iapeer_statefile::ReadError;
 
-use crate::host::Host;
+use crate::host::{Host, Warning};
 
 /// Every word for a cause, those of servers first.
 pub const CAUSES: [&str; 10] = [
@@ -27,6 +27,27 @@ pub const CAUSES: [&str; 10] = [
 /// [`ReadError`] when the journal is there and cannot be read.
 pub fn deaths(host: &Host) -> Result<Deaths, ReadError> {
     Ok(Deaths::of(&host.canary().lines()?))
+}
+
+/// Lets the witnesses' files be looked through; what could not be done is a warning. Gives the servers that are
+/// watched, where that can be told.
+pub(crate) fn sweep(canary: &Canary, warnings: &mut Vec<Warning>) -> Option<Vec<Subject>> {
+    // Where nobody was ever watched there is nothing to look through, and no folder is made for it.
+    if matches!(canary.places().state.try_exists(), Ok(false)) {
+        return Some(Vec::new());
+    }
+    match canary.sweep() {
+        Ok(sweep) => {
+            let problem = |e| Warning::of("a death may be missing", &e);
+            warnings.extend(sweep.problems.into_iter().map(problem));
+            let watched = sweep.swept.into_iter().filter(|swept| swept.finding == Finding::Armed);
+            Some(watched.map(|swept| swept.subject).collect())
+        }
+        Err(e) => {
+            warnings.push(Warning::of("deaths may be missing", &e));
+            None
+        }
+    }
 }
 
 /// The word for the cause of a death.

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::host::{Host, Peers, Warning, now, with_causes};
 use crate::observe::{Observed, Status, observe_peers};
 use crate::owed::owed;
-use crate::rename::{Unfinished, none_unfinished};
+use crate::unfinished::{Unfinished, none_unfinished};
 
 /// Something that is wrong, and stays so until somebody mends it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -20,7 +20,7 @@ mod provider;
 mod service;
 mod sessions;
 
-pub use finding::{Finding, Grade, Verdict};
+pub use finding::{Finding, Verdict};
 pub use mend::{Mend, MendError, mend};
 pub use run::{Checked, Report, Scope, doctor};
 pub use table::Group;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Layout;
-use crate::wake::Topic;
+use crate::topic::Topic;
 
 /// No fact is larger than this, in bytes.
 const LIMIT: u64 = 1 << 20;

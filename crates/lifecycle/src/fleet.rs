@@ -7,7 +7,8 @@ use iapeer_registry::{Identity, Peer, RuntimeName};
 
 use crate::facts::Facts;
 use crate::host::Host;
-use crate::launch::{LaunchError, Launched, identity_of, launch_locked};
+use crate::launch::{Launched, identity_of, launch_locked};
+use crate::launch_error::LaunchError;
 use crate::observe::{Observed, Status, observe};
 use crate::runtime::Runtime;
 use crate::stop::lift_stop;

@@ -8,29 +8,21 @@ use iapeer_registry::{Identity, Peer};
 use iapeer_statefile::Lock;
 
 use crate::bring_up::FirstMessage;
+use crate::cause::How;
 use crate::facts::{FactError, Facts};
-use crate::host::{FindError, Host, Warning, now};
-use crate::launch::{How, LaunchError, adopt_if_live, close_last, launch_with};
+use crate::find::FindError;
+use crate::host::{Host, Warning, now};
+use crate::launch::{adopt_if_live, close_last, launch_with};
+use crate::launch_error::LaunchError;
 use crate::look::is_held_by_service;
 use crate::observe::SessionState;
-use crate::queue::{QueueError, Task, is_queued, log, queued, take_off, worker};
+use crate::queue::{Begun, QueueError, Task, begun, close_hand_over, log, queued, take_off, worker};
 use crate::runtime::Runtime;
 use crate::stop::{StopError, park};
 use crate::wake::{Request, decided};
 
 /// The outcome word of a task that a session was given.
 pub(crate) const GIVEN: &str = "task-given";
-
-/// How far the handing over of a task has come that somebody began before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Begun {
-    /// None is being handed over.
-    Nothing,
-    /// It may have been typed, or not.
-    Uncertain,
-    /// The session has answered, or the task is off the queue.
-    Done,
-}
 
 /// What is known of the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,31 +76,6 @@ pub(crate) fn hand_over(host: &Host, identity: &Identity, warnings: &mut Vec<War
     }
 }
 
-/// Ends the handing over of a task whose session is gone: one that had answered had it, and from any other it
-/// comes back into the queue. The caller holds the wake lock.
-///
-/// # Errors
-///
-/// [`FactError`]; the mark stands then.
-pub(crate) fn close_hand_over(
-    host: &Host,
-    identity: &Identity,
-    warnings: &mut Vec<Warning>,
-) -> Result<(), FactError> {
-    let facts = Facts::of(host.layout(), identity);
-    let Some(number) = facts.task_given()? else { return Ok(()) };
-    let state = match (begun(host, identity)?, number) {
-        (Begun::Done, Some(number)) => {
-            take_off(host, identity, number)?;
-            "taken-off"
-        }
-        _ => "returned",
-    };
-    facts.clear_task_given()?;
-    log(host, identity, number.unwrap_or(0), state, warnings);
-    Ok(())
-}
-
 fn try_hand_over(
     host: &Host,
     identity: &Identity,
@@ -148,17 +115,6 @@ fn next(begun: Begun, sight: Sight) -> Step {
         (_, Sight::Gone) => Step::Give,
         (Begun::Uncertain, Sight::Live) => Step::End,
     }
-}
-
-fn begun(host: &Host, identity: &Identity) -> Result<Begun, FactError> {
-    let facts = Facts::of(host.layout(), identity);
-    Ok(match facts.task_given()? {
-        None => Begun::Nothing,
-        Some(Some(number)) if !is_queued(host, identity, number)? => Begun::Done,
-        // An older answer was taken away before the mark was made.
-        Some(Some(_)) if facts.ephemeral_armed()?.is_some() => Begun::Done,
-        Some(_) => Begun::Uncertain,
-    })
 }
 
 fn sight(host: &Host, identity: &Identity) -> Result<Sight, FactError> {

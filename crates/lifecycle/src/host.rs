@@ -4,16 +4,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use camino::Utf8Path;
 use iapeer_canary::{Canary, Places};
-use iapeer_registry::{Identity, Index, Peer, Personality, Registry};
+use iapeer_registry::{Index, Registry};
 use iapeer_slot::Slot;
 pub(crate) use iapeer_statefile::with_causes;
-use iapeer_statefile::{
-    BadEntry, Journal, Line, Lock, LockError, Quarantine, StateFault, Timestamp, Wait, ensure_dir,
-};
+use iapeer_statefile::{BadEntry, Journal, Line, Quarantine, Timestamp};
 
-use crate::aside::set_damaged_facts_aside;
-use crate::recovery::read_index;
-use crate::rename::{Unfinished, unfinished_rename};
 use crate::{Layout, Scopes, Settings};
 
 /// A host. Making one touches nothing.
@@ -62,26 +57,6 @@ pub struct Peers {
     pub lost: Option<String>,
 }
 
-/// Why a peer was not found.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum FindError {
-    /// Nobody has the name.
-    #[error("no peer is named {personality}")]
-    Unknown {
-        /// The name.
-        personality: Personality,
-        /// All names, for a suggestion.
-        known: Vec<Personality>,
-    },
-    /// It is being renamed, so that its facts may stand under either name.
-    #[error(transparent)]
-    Unfinished(#[from] Unfinished),
-    /// The index cannot be used.
-    #[error(transparent)]
-    State(#[from] StateFault),
-}
-
 impl Host {
     /// The host that these settings describe.
     pub fn new(settings: Settings) -> Host {
@@ -114,15 +89,6 @@ impl Host {
         &self.registry
     }
 
-    /// The peers. An index that is lost is mended on the way, which is told as an aside.
-    ///
-    /// # Errors
-    ///
-    /// [`StateFault`] when the index can neither be used nor mended.
-    pub fn peers(&self) -> Result<Peers, StateFault> {
-        read_index(self)
-    }
-
     /// What happened beside the point since the last call, and the user should know.
     pub fn asides(&self) -> Vec<Warning> {
         std::mem::take(&mut *self.asides.lock().unwrap_or_else(PoisonError::into_inner))
@@ -133,25 +99,6 @@ impl Host {
         self.asides.lock().unwrap_or_else(PoisonError::into_inner).push(warning);
     }
 
-    /// One peer.
-    ///
-    /// # Errors
-    ///
-    /// [`FindError`].
-    pub fn peer(&self, personality: &Personality) -> Result<Peer, FindError> {
-        // Which peer a damaged record is about nobody can tell; whoever wants to change something is told.
-        if let Ok(Some((from, to))) = unfinished_rename(self)
-            && (*personality == from || *personality == to)
-        {
-            return Err(Unfinished::Rename { from, to }.into());
-        }
-        let peers = self.peers()?;
-        peers.index.find(personality).cloned().ok_or_else(|| FindError::Unknown {
-            personality: personality.clone(),
-            known: peers.index.peers().iter().map(|p| p.facts.personality.clone()).collect(),
-        })
-    }
-
     /// Where what cannot be read is kept.
     pub fn quarantine(&self) -> Quarantine {
         Quarantine::in_folder(self.layout.quarantine())
@@ -160,20 +107,6 @@ impl Host {
     /// What is in the slot.
     pub fn slot(&self) -> Slot {
         Slot::read(&self.layout.slot())
-    }
-
-    /// The lock of whatever starts, ends or buries a session of this identity; waits five seconds for it.
-    /// Who has it finds no damaged fact.
-    ///
-    /// # Errors
-    ///
-    /// [`LockError`], which names the holder.
-    pub(crate) fn lock_wake(&self, identity: &Identity) -> Result<Lock, LockError> {
-        ensure_dir(&self.layout.facts())?;
-        let path = self.layout.fact(identity, "wake.lock");
-        let lock = Lock::acquire(&path, Wait::default(), &self.settings.caller)?;
-        set_damaged_facts_aside(self, identity, &lock);
-        Ok(lock)
     }
 
     /// The journal of decisions.

@@ -7,27 +7,25 @@ use std::io::{self, PipeReader};
 use iapeer_canary::{Armed, Canary, ExitHook, HostError, Incarnation, ProcessState, Subject, Watch, observe};
 use iapeer_provision_exec::unique_name;
 use iapeer_registry::{Identity, Peer, RuntimeName};
-use iapeer_statefile::{Line, Lock, Timestamp, ensure_dir, replace_file};
+use iapeer_statefile::{Lock, Timestamp, ensure_dir, replace_file};
 use iapeer_tmux::{NewSession, Probe, Server, SessionSpec, Tmux, TmuxError, probe};
 
 use crate::attend::{arm_again, attend};
 use crate::bring_up::{BringUp, FirstMessage};
+use crate::cause::How;
+use crate::deaths::sweep;
 use crate::end::{Deed, GRACE, end};
 use crate::facts::{Facts, ProcessId, Session};
-use crate::hand_over::close_hand_over;
 use crate::host::{Host, Warning, now};
 use crate::launch_env::LaunchEnv;
+use crate::launch_error::LaunchError;
 use crate::observe::SessionState;
-use crate::pass::sweep;
 use crate::prompt::system_prompt;
+use crate::queue::close_hand_over;
 use crate::runtime::Runtime;
 use crate::scope::in_scope;
 use crate::tree::wait_dead;
-use crate::wake::{FreshCause, Request, ResumeCause, decided, use_marks_up};
-
-mod error;
-
-pub use error::LaunchError;
+use crate::wake::{Request, decided, log_wake, use_marks_up};
 
 /// How often a launch looks at its socket: one that was cut off right before it may have a server on the
 /// way, which is then found where there was none.
@@ -44,19 +42,6 @@ pub struct Launched {
     pub how: How,
     /// What the user should know.
     pub warnings: Vec<Warning>,
-}
-
-/// How a session came to be up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum How {
-    /// It was started, and began anew.
-    Started(FreshCause),
-    /// It was started, and goes on where the last one ended.
-    Resumed(ResumeCause),
-    /// It was up before.
-    AlreadyLive,
-    /// It was up, but nobody had written it down.
-    Adopted,
 }
 
 /// The identity of a peer in a runtime, or in its default one.
@@ -260,22 +245,6 @@ pub(crate) fn adopt_if_live(
         log_wake(host, identity, "adopted", &"found-alive", warnings);
     }
     Ok(())
-}
-
-/// Writes down how a session came up, or why it did not.
-pub(crate) fn log_wake(
-    host: &Host,
-    identity: &Identity,
-    mode: &str,
-    cause: &dyn std::fmt::Display,
-    warnings: &mut Vec<Warning>,
-) {
-    let line = Line::new(now(), "wake")
-        .field("identity", identity)
-        .field("runtime", identity.runtime())
-        .field("mode", mode)
-        .field("cause", cause);
-    host.log(&line, warnings);
 }
 
 /// What is needed to start one session.

@@ -49,7 +49,7 @@ pub(crate) fn marks(facts: &Facts<'_>, cwd: &Utf8Path) -> Result<Marks, FactErro
     Ok(Marks {
         is_stopped: facts.stopped()?.is_some(),
         eager_since: facts.eager_since()?,
-        is_ephemeral: is_ephemeral(cwd),
+        is_ephemeral: says_ephemeral(cwd).unwrap_or(false),
         answered: facts.ephemeral_armed()?,
     })
 }
@@ -59,12 +59,14 @@ pub(crate) fn is_held_by_service(host: &Host, identity: &Identity) -> bool {
     Runtime::find(identity.runtime(), host.layout()).is_ok_and(|runtime| runtime.is_held_by_service())
 }
 
-/// Whether the profile says so. One that cannot be read does not.
-pub(crate) fn is_ephemeral(cwd: &Utf8Path) -> bool {
-    let (Reading::Present(profile) | Reading::Partial(profile, _)) = profile_document(cwd).read() else {
-        return false;
-    };
-    profile.is_ephemeral()
+/// Whether the profile says that each session is for one task; none where there is one that cannot be read.
+pub(crate) fn says_ephemeral(cwd: &Utf8Path) -> Option<bool> {
+    match profile_document(cwd).read() {
+        Reading::Present(profile) | Reading::Partial(profile, _) => Some(profile.is_ephemeral()),
+        // A folder or a profile that is not there is told elsewhere.
+        Reading::Fresh | Reading::Vanished => Some(false),
+        Reading::Corrupt { .. } | Reading::Newer { .. } | Reading::Unreadable(_) => None,
+    }
 }
 
 /// A socket that is gone tells nothing; its server makes it anew, and the next look is at that.

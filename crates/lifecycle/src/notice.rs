@@ -7,8 +7,9 @@ use iapeer_registry::Identity;
 use iapeer_slot::Slot;
 
 use crate::host::{Host, Warning, now};
+use crate::occasion::{Occasion, Provisioned};
 use crate::owed::{Owed, owed};
-use crate::provision::{Caller, Occasion, Provisioned, agent_runtimes, begin};
+use crate::provision::{Caller, agent_runtimes, begin};
 
 /// Owes the provider a notice of a death, if it declares a command for it and the peer has its memory.
 pub(crate) fn owe(host: &Host, identity: &Identity, cause: &str, warnings: &mut Vec<Warning>) {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Layout;
 use crate::layout::folder_key;
-use crate::provision::Occasion;
+use crate::occasion::Occasion;
 
 /// No record is larger than this, in bytes.
 const LIMIT: u64 = 256 << 10;

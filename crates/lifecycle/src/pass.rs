@@ -2,23 +2,25 @@
 
 use std::collections::BTreeSet;
 
-use iapeer_canary::{Canary, Finding, Subject};
+use iapeer_canary::Canary;
 use iapeer_registry::Identity;
 use iapeer_statefile::{Lock, LockError, Wait, list_folder};
 
 use crate::aside::set_damaged_facts_aside;
 use crate::attend::{AttendError, Attended, Round, record_end};
+use crate::deaths::sweep;
 use crate::decide::{EAGER, Marks, Policy, begins_anew};
 use crate::degraded::{note_episodes, survey};
 use crate::facts::{FactError, Facts};
 use crate::hand_over::{GIVEN, hand_over};
 use crate::host::{Host, Warning, now, with_causes};
-use crate::launch::{LaunchError, adopt_if_live, launch};
+use crate::launch::{adopt_if_live, launch};
+use crate::launch_error::LaunchError;
 use crate::look::marks;
 use crate::notice;
 use crate::observe::SessionState;
+use crate::occasion::Provisioned;
 use crate::pane_logs;
-use crate::provision::Provisioned;
 use crate::queue::with_tasks;
 use crate::runtime::Runtime;
 use crate::service::mend_missing;
@@ -158,27 +160,6 @@ pub fn record_what_is_owed(host: &Host) -> Result<Vec<Warning>, AttendError> {
     }
     sweep(&canary, &mut warnings);
     Ok(warnings)
-}
-
-/// Lets the witnesses' files be looked through; what could not be done is a warning. Gives the servers that are
-/// watched, where that can be told.
-pub(crate) fn sweep(canary: &Canary, warnings: &mut Vec<Warning>) -> Option<Vec<Subject>> {
-    // Where nobody was ever watched there is nothing to look through, and no folder is made for it.
-    if matches!(canary.places().state.try_exists(), Ok(false)) {
-        return Some(Vec::new());
-    }
-    match canary.sweep() {
-        Ok(sweep) => {
-            let problem = |e| Warning::of("a death may be missing", &e);
-            warnings.extend(sweep.problems.into_iter().map(problem));
-            let watched = sweep.swept.into_iter().filter(|swept| swept.finding == Finding::Armed);
-            Some(watched.map(|swept| swept.subject).collect())
-        }
-        Err(e) => {
-            warnings.push(Warning::of("deaths may be missing", &e));
-            None
-        }
-    }
 }
 
 fn attend_locked(

@@ -29,8 +29,8 @@ use iapeer_registry::RuntimeName;
 use iapeer_slot::{Direction, Plugin};
 
 use crate::host::{Host, with_causes};
+use crate::occasion::{Occasion, Provisioned, exit_word, millis};
 use crate::owed::Owed;
-use crate::provision::{Occasion, Provisioned, exit_word, millis};
 use crate::runtime::{Runtime, RuntimeError};
 use listing::{Entry, entries};
 

@@ -6,7 +6,8 @@ use iapeer_registry::{Identity, RuntimeName};
 use iapeer_statefile::{Line, LockError};
 use iapeer_tmux::{Tmux, TmuxError};
 
-use crate::host::{FindError, Host, Warning, now};
+use crate::find::FindError;
+use crate::host::{Host, Warning, now};
 use crate::input::enter;
 use crate::observe::{Status, observe};
 use crate::runtime::{Key, Runtime, RuntimeError};

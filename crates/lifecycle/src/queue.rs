@@ -16,8 +16,9 @@ use iapeer_statefile::{
 };
 
 use crate::facts::{FactError, Facts};
-use crate::host::{FindError, Host, Warning, now};
-use crate::look::{is_ephemeral, is_held_by_service};
+use crate::find::FindError;
+use crate::host::{Host, Warning, now};
+use crate::look::{is_held_by_service, says_ephemeral};
 
 /// No task is larger than this, in bytes: it is typed into a terminal.
 pub const TASK_LIMIT: usize = 1 << 20;
@@ -35,6 +36,17 @@ pub struct Task {
     pub text: String,
     /// The file that holds it.
     pub path: Utf8PathBuf,
+}
+
+/// How far the handing over of a task has come that somebody began before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Begun {
+    /// None is being handed over.
+    Nothing,
+    /// It may have been typed, or not.
+    Uncertain,
+    /// The session has answered, or the task is off the queue.
+    Done,
 }
 
 /// Why a queue cannot be used.
@@ -159,11 +171,48 @@ pub fn queued(host: &Host, identity: &Identity) -> Result<Vec<Task>, QueueError>
 /// [`QueueError::NotEphemeral`], or [`QueueError::Peer`].
 pub(crate) fn worker(host: &Host, identity: &Identity) -> Result<Peer, QueueError> {
     let peer = host.peer(identity.personality())?;
-    if is_ephemeral(&peer.cwd) {
+    if says_ephemeral(&peer.cwd) == Some(true) {
         return Ok(peer);
     }
     let personality = identity.personality().clone();
     Err(QueueError::NotEphemeral { personality, profile: profile_path(&peer.cwd) })
+}
+
+/// How far the handing over of a task to this identity has come.
+pub(crate) fn begun(host: &Host, identity: &Identity) -> Result<Begun, FactError> {
+    let facts = Facts::of(host.layout(), identity);
+    Ok(match facts.task_given()? {
+        None => Begun::Nothing,
+        Some(Some(number)) if !is_queued(host, identity, number)? => Begun::Done,
+        // An older answer was taken away before the mark was made.
+        Some(Some(_)) if facts.ephemeral_armed()?.is_some() => Begun::Done,
+        Some(_) => Begun::Uncertain,
+    })
+}
+
+/// Ends the handing over of a task whose session is gone: one that had answered had it, and from any other it
+/// comes back into the queue. The caller holds the wake lock.
+///
+/// # Errors
+///
+/// [`FactError`]; the mark stands then.
+pub(crate) fn close_hand_over(
+    host: &Host,
+    identity: &Identity,
+    warnings: &mut Vec<Warning>,
+) -> Result<(), FactError> {
+    let facts = Facts::of(host.layout(), identity);
+    let Some(number) = facts.task_given()? else { return Ok(()) };
+    let state = match (begun(host, identity)?, number) {
+        (Begun::Done, Some(number)) => {
+            take_off(host, identity, number)?;
+            "taken-off"
+        }
+        _ => "returned",
+    };
+    facts.clear_task_given()?;
+    log(host, identity, number.unwrap_or(0), state, warnings);
+    Ok(())
 }
 
 /// Everybody for whom a task waits or is being handed over, by name.
@@ -191,7 +240,7 @@ pub(crate) fn take_off(host: &Host, identity: &Identity, number: u64) -> Result<
 }
 
 /// Whether a task is in the queue.
-pub(crate) fn is_queued(host: &Host, identity: &Identity, number: u64) -> Result<bool, ReadError> {
+fn is_queued(host: &Host, identity: &Identity, number: u64) -> Result<bool, ReadError> {
     Ok(numbers(host, identity)?.contains(&number))
 }
 

@@ -13,7 +13,6 @@ use iapeer_statefile::{
     list_folder, read_file,
 };
 
-use crate::degraded::note_index;
 use crate::host::{Host, Peers, Warning, now, with_causes};
 use crate::removed::Removals;
 use crate::undo::commit;
@@ -31,12 +30,6 @@ const INDEX_LIMIT: u64 = 16 << 20;
 ///
 /// [`StateFault`] when it cannot be used and nothing of it can be taken back.
 pub(crate) fn read_index(host: &Host) -> Result<Peers, StateFault> {
-    let read = read_or_mend(host);
-    note_index(host, read.as_ref());
-    read
-}
-
-fn read_or_mend(host: &Host) -> Result<Peers, StateFault> {
     let document = host.registry().document();
     let peers = |(index, bad): (Option<Index>, _)| {
         let index = index.unwrap_or_default();

@@ -8,14 +8,15 @@ use iapeer_statefile::{
 
 use crate::host::{Host, Warning, now};
 use crate::observe::{Status, identities, observe};
-use crate::provision::{Caller, Occasion, Provisioned, begin, due};
+use crate::occasion::{Occasion, Provisioned};
+use crate::provision::{Caller, begin, due};
 use crate::queue::numbers;
 use crate::recovery::edit_index;
 use crate::removed::{Stage, remember_removal};
-use crate::rename::{Unfinished, none_unfinished};
 use crate::stop::{StopError, stop_locked};
 use crate::sweep::provider;
 use crate::undo::commit;
+use crate::unfinished::{Unfinished, none_unfinished};
 
 /// A removal.
 #[derive(Debug, Clone)]

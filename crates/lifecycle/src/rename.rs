@@ -23,7 +23,6 @@
 //! latter joins the two.
 
 mod plan;
-mod record;
 mod steps;
 
 #[cfg(test)]
@@ -36,26 +35,25 @@ use iapeer_statefile::{Line, Lock, LockError, ReadError, StateFault, Wait, Write
 
 use crate::attend::{AttendError, attend};
 use crate::birth::{keep_generation, keep_profile};
+use crate::deaths::sweep;
 use crate::facts::{FactError, Facts};
-use crate::host::{FindError, Host, Warning, now};
+use crate::find::FindError;
+use crate::host::{Host, Warning, now};
 use crate::native_memory::trust_folder;
 use crate::observe::{Status, observe};
+use crate::occasion::{Occasion, Provisioned};
 use crate::owed::{Owed, OwedError};
-use crate::pass::sweep;
-use crate::provision::{Caller, Occasion, Provisioned, begin, due};
+use crate::provision::{Caller, begin, due};
 use crate::remove::purge_facts;
 use crate::removed::{Stage, remember_removal};
 use crate::sweep::provider;
-pub(crate) use plan::real;
+use crate::transcripts::{claude_folder, real};
+use crate::unfinished::{Record, Step, Unfinished, none_unfinished};
 
-pub use record::{Unfinished, unfinished_rename};
 pub use steps::StepError;
 
-pub(crate) use record::none_unfinished;
-
 use plan::plan;
-use record::Record;
-use steps::{Undo, perform, take_back};
+use steps::{Reversal, perform, take_back};
 
 /// A rename.
 #[derive(Debug, Clone)]
@@ -334,7 +332,7 @@ fn begin_rename(
 fn go(
     host: &Host,
     record: &Record,
-    mut perform: impl FnMut(&steps::Step, &mut Vec<Undo>) -> Result<(), StepError>,
+    mut perform: impl FnMut(&Step, &mut Vec<Reversal>) -> Result<(), StepError>,
 ) -> Result<(), RenameError> {
     let mut undo = Vec::new();
     for step in &record.steps {
@@ -412,7 +410,7 @@ fn complete(host: &Host, held: Held, record: Record, mut warnings: Vec<Warning>)
         let message = format!("the peer is renamed, but its memory{runtime} is not: {outcome}");
         warnings.push(Warning::new(message).hint(format!("iapeer memory-plugin on --peer {}", record.to)));
     }
-    let transcripts = record.transcripts(host);
+    let transcripts = transcripts_moved(host, &record);
     let Record { from, to, cwd, new_cwd, stays, .. } = record;
     Renamed { from, to, old_cwd: cwd, cwd: new_cwd, stays, transcripts, outcomes, warnings }
 }
@@ -461,4 +459,11 @@ fn refuse_live(host: &Host, identity: &Identity) -> Result<(), RenameError> {
         Status::Live { server_pid } => Err(RenameError::Live { identity: identity.clone(), server_pid }),
         Status::Unknown(reason) => Err(RenameError::Unknown { identity: identity.clone(), reason }),
     }
+}
+
+/// Where Claude's transcripts went, where they did.
+fn transcripts_moved(host: &Host, record: &Record) -> Option<Utf8PathBuf> {
+    let place = claude_folder(host, &real(&record.new_cwd))?;
+    let moved = |step: &Step| matches!(step, Step::Move { to, .. } if *to == place);
+    record.steps.iter().any(moved).then_some(place)
 }

@@ -10,8 +10,8 @@ use iapeer_statefile::{
 use crate::host::{Host, Warning, now};
 use crate::recovery::newest_piece;
 use crate::removed::Removals;
-use crate::rename::{Unfinished, none_unfinished};
 use crate::undo::stands;
+use crate::unfinished::{Unfinished, none_unfinished};
 
 /// A state file and its generations.
 #[derive(Debug, Clone, PartialEq, Eq)]

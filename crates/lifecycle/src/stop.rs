@@ -5,10 +5,11 @@ use iapeer_registry::Identity;
 use iapeer_statefile::{Line, Lock, LockError, Removal, WriteError};
 use iapeer_tmux::{Probe, Tmux, TmuxError, probe};
 
+use crate::deaths::sweep;
 use crate::end::{Deed, EndError, Ended, GRACE, end};
 use crate::facts::{FactError, Facts};
-use crate::host::{FindError, Host, Warning, now};
-use crate::pass::sweep;
+use crate::find::FindError;
+use crate::host::{Host, Warning, now};
 use crate::tree::wait_dead;
 
 /// A session that is down.

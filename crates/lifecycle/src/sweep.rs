@@ -9,8 +9,9 @@ use iapeer_registry::{Identity, Peer, Personality};
 use iapeer_slot::{Direction, Occupied, Route, Slot};
 
 use crate::host::{Host, Warning, now};
+use crate::occasion::{Occasion, Provisioned};
 use crate::owed::{Owed, OwedError, owed};
-use crate::provision::{Caller, Occasion, Provisioned, Work, agent_runtimes, begin, due, work};
+use crate::provision::{Caller, Work, agent_runtimes, begin, due, work};
 use crate::slot_copy::slot_or_last_good;
 
 /// Why a sweep cannot begin.

@@ -13,7 +13,6 @@ use iapeer_registry::RuntimeName;
 use rustix::fs::{Mode, OFlags};
 
 use crate::host::Host;
-use crate::rename::real;
 use crate::runtime::Runtime;
 
 /// So many entries of folders are looked at, and no more: nobody keeps that many transcripts.
@@ -227,6 +226,11 @@ pub(crate) fn names_folder(line: &[u8], folder: &Utf8Path) -> bool {
     text.split("\"cwd\"").skip(1).any(|after| {
         after.trim_start().strip_prefix(':').is_some_and(|value| value.trim_start().starts_with(&wanted))
     })
+}
+
+/// A path without links; as it is where nothing is there.
+pub(crate) fn real(path: &Utf8Path) -> Utf8PathBuf {
+    path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned())
 }
 
 #[cfg(test)]

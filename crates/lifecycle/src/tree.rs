@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+#[cfg(target_os = "linux")]
+use iapeer_canary::ProcessStat;
 use iapeer_canary::{BootId, Delivery, Incarnation, Liveness, SendError, Signal, StartTime, send};
 
 /// How long a process has to end after TERM, and again after KILL.
@@ -164,23 +166,20 @@ struct Units {
 #[cfg(target_os = "linux")]
 fn row_of(stat: &[u8], units: Units) -> Option<Row> {
     let text = String::from_utf8_lossy(stat);
-    // The name stands in parentheses and may itself hold any of them.
-    let (head, rest) = text.rsplit_once(") ")?;
-    let name = head.split_once('(')?.1.to_owned();
-    let fields: Vec<&str> = rest.split_whitespace().collect();
-    let number = |at: usize| fields.get(at)?.parse::<u32>().ok();
-    let alive = !matches!(*fields.first()?, "Z" | "X");
-    alive.then_some(())?;
+    let stat = ProcessStat::parse(&text)?;
+    if stat.is_dead()? {
+        return None;
+    }
     // Its own time in user and kernel mode, then that of its children, in ticks; and pages in memory.
-    let long = |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
-    let ticks = (11..=14).map(long).fold(0, u64::saturating_add);
+    let number = |field: usize| stat.field::<u64>(field).unwrap_or(0);
+    let ticks = (14..=17).map(number).fold(0, u64::saturating_add);
     let usage = Usage {
         processes: 1,
-        memory: long(21).saturating_mul(units.page),
+        memory: number(24).saturating_mul(units.page),
         cpu: Duration::from_millis(ticks.saturating_mul(1000) / units.ticks_per_second),
     };
-    let (parent, session) = (number(1)?, number(3)?);
-    Some(Row { parent, session, start: fields.get(19)?.parse().ok()?, name, usage })
+    let (parent, session, start) = (stat.field(4)?, stat.field(6)?, stat.field(22)?);
+    Some(Row { parent, session, start, name: stat.name().to_owned(), usage })
 }
 
 /// Whether `stat` is understood.

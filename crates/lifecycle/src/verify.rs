@@ -8,7 +8,7 @@ use iapeer_statefile::{BadEntry, CommitError, Line, LockError, ReadError, StateF
 use crate::host::{Host, Warning, now};
 use crate::recovery::edit_index;
 use crate::removed::Removals;
-use crate::rename::{Unfinished, none_unfinished};
+use crate::unfinished::{Unfinished, none_unfinished};
 
 /// What to do about differences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

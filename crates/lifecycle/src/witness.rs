@@ -9,8 +9,10 @@ use iapeer_statefile::{Line, LockError, Timestamp, iso_millis};
 
 use crate::attend::{POLL_SECS, arm_again, client_of};
 use crate::facts::{FactError, Facts};
-use crate::host::{FindError, Host, Warning, now, with_causes};
-use crate::launch::{LaunchError, adopt_if_live};
+use crate::find::FindError;
+use crate::host::{Host, Warning, now, with_causes};
+use crate::launch::adopt_if_live;
+use crate::launch_error::LaunchError;
 
 /// What became of arming.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -56,6 +56,16 @@ pub(crate) struct Whose {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct PressArgs {
+    /// Whose session
+    pub(crate) peer: Personality,
+    /// The runtime [default: the peer's default]
+    pub(crate) runtime: Option<RuntimeName>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
 #[command(override_usage = "iapeer start (<PEER> [RUNTIME] | --all) [--json]")]
 pub(crate) struct StartArgs {
     /// Whose session

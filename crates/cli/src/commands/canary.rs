@@ -11,7 +11,7 @@ use iapeer_lifecycle::{
 use iapeer_registry::{Identity, Personality, RuntimeName};
 use serde::Serialize;
 
-use super::{Done, UNCLEAR, fact_error, find_error, locked, one_peer, sessions, unreadable};
+use super::{Done, UNCLEAR, fact_error, find_error, hints, locked, one_peer, unreadable};
 use crate::args::{ArmArgs, DismissArgs, Output, ScriptArgs};
 use crate::error::{CliError, Kind};
 use crate::{env, out, text};
@@ -254,7 +254,7 @@ fn witness_error(error: &WitnessError) -> CliError {
         WitnessError::Peer(e) => find_error(e),
         WitnessError::Lock(e) => locked(e),
         WitnessError::Fact(e) => fact_error(e),
-        WitnessError::Adopt(e) => sessions::launch_error(e),
+        WitnessError::Adopt(e) => hints::launch_error(e),
         WitnessError::Unknown { .. } => CliError::of(Kind::Failed, error).hint(UNCLEAR),
         _ => CliError::of(Kind::Failed, error).hint("iapeer doctor"),
     }

@@ -10,13 +10,12 @@ use iapeer_registry::{Identity, Peer};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
+use super::hints::launch_error;
 use super::memory::bar_style;
-use super::sessions::launch_error;
-use super::wake::{how_it_came, launched_line};
 use super::{Done, all_peers, one_peer, stop_error};
 use crate::args::{Output, UpArgs};
 use crate::error::{CliError, Kind};
-use crate::out;
+use crate::{out, text, wire};
 
 /// What was done about one session: the word that scripts read, why it came up so, and a line for people.
 struct Told {
@@ -74,8 +73,8 @@ pub(crate) fn stop_all(host: &Host, output: &Output) -> Done {
 fn bring_up(host: &Host, identity: &Identity, request: &Request) -> Result<Told, CliError> {
     let peer: Peer = one_peer(host, identity.personality())?;
     let launched: Launched = raise(host, &peer, identity.runtime(), request).map_err(|e| launch_error(&e))?;
-    let (state, cause) = how_it_came(launched.how);
-    Ok(Told { state, cause, line: launched_line(&launched), warnings: launched.warnings })
+    let (state, cause) = wire::how_it_came(launched.how);
+    Ok(Told { state, cause, line: text::launched_line(&launched), warnings: launched.warnings })
 }
 
 fn bring_down(host: &Host, identity: &Identity) -> Result<Told, CliError> {

@@ -7,6 +7,7 @@ mod deaths;
 mod doctor;
 mod fleet;
 mod follow;
+mod hints;
 mod logs;
 mod memory;
 mod peers;
@@ -181,7 +182,7 @@ fn stop_error(error: &StopError) -> CliError {
     match error {
         StopError::Foreign { .. } => CliError::of(Kind::Refused, error)
             .hint("nothing was ended; end that server yourself if it is not needed"),
-        StopError::Tmux(e) => sessions::tmux_error(e),
+        StopError::Tmux(e) => hints::tmux_error(e),
         StopError::Lock(e) => locked(e),
         StopError::Fact(e) => fact_error(e),
         StopError::Write(e) => write_error(e),

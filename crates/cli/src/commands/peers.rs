@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use iapeer_canary::Deaths;
 use iapeer_lifecycle::{
-    Birth, BirthError, Born, ChangeError, Class, Host, IfLive, RemoveError, Removed, Runtime, RuntimeError,
-    Wish, birth, deaths, observe_peer, observe_peers, remove, set_default_runtime,
+    Birth, BirthError, Born, ChangeError, Class, Host, IfLive, RemoveError, Removed, Runtime, Wish, birth,
+    deaths, observe_peer, observe_peers, remove, set_default_runtime,
 };
 use iapeer_registry::{NameError, Personality, RuntimeName, profile_path};
 use iapeer_statefile::with_causes;
@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::canary::state_word;
 use super::deaths::last_death;
+use super::hints::runtime_hint;
 use super::rename::unfinished;
 use super::{
     Done, UNCLEAR, all_peers, commit_error, locked, one_peer, state_fault, stop_error, undo_error,
@@ -21,7 +22,6 @@ use super::{
 use crate::args::{CreateArgs, InitArgs, Output, PeerArgs, RemoveArgs, RuntimeArgs, ShowArgs};
 use crate::env::absolute;
 use crate::error::{CliError, Kind};
-use crate::nearest::did_you_mean;
 use crate::wire::{CanaryDoc, ListDoc, OutcomesDoc, PeerDoc, RuntimeMore, ShowDoc};
 use crate::{out, text};
 
@@ -157,24 +157,6 @@ pub(crate) fn default_runtime(host: &Host, args: &RuntimeArgs) -> Done {
         out::line(format!("the default runtime of {peer} {told} {runtime}"))?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-pub(super) fn runtime_hint(cli: CliError, error: &RuntimeError) -> CliError {
-    match error {
-        RuntimeError::NotDeclared { runtime, known, .. } => {
-            let meant = did_you_mean(runtime.as_str(), known.iter().map(RuntimeName::as_str));
-            let cli = if let Some(meant) = meant { cli.hint(meant) } else { cli };
-            cli.hint("built in are claude, codex, shell, telegram and notifier; any other is that file")
-        }
-        RuntimeError::NotInstalled { runtime, .. } => cli.hint(format!(
-            "install it, or say where it is: IAPEER_{}_BIN=/path/to/program",
-            runtime.as_str().to_ascii_uppercase()
-        )),
-        RuntimeError::BadDefinition { .. } | RuntimeError::Unreadable(_) => {
-            cli.hint("mend the file, or move it away to use what is built in")
-        }
-        _ => cli,
-    }
 }
 
 pub(crate) fn list(host: &Host, output: &Output) -> Done {

@@ -5,15 +5,13 @@ use std::process::ExitCode;
 use iapeer_lifecycle::{Gesture, Host, PressError, Status, identity_of, press};
 use serde::Serialize;
 
-use super::peers::runtime_hint;
-use super::sessions::{launch_error, tmux_error};
-use super::wake::words;
+use super::hints::{launch_error, runtime_hint, tmux_error, words};
 use super::{Done, UNCLEAR, find_error, locked, one_peer};
-use crate::args::SessionArgs;
+use crate::args::PressArgs;
 use crate::error::{CliError, Kind};
 use crate::out;
 
-pub(crate) fn press_verb(host: &Host, gesture: Gesture, args: &SessionArgs) -> Done {
+pub(crate) fn press_verb(host: &Host, gesture: Gesture, args: &PressArgs) -> Done {
     let peer = one_peer(host, &args.peer)?;
     let identity = identity_of(&peer, args.runtime.as_ref()).map_err(|e| launch_error(&e))?;
     let words = words(&peer, &identity);

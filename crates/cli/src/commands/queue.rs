@@ -11,7 +11,7 @@ use iapeer_registry::Identity;
 use iapeer_statefile::{Timestamp, iso_millis, read_file};
 use serde::Serialize;
 
-use super::sessions::launch_error;
+use super::hints::launch_error;
 use super::{Done, all_peers, fact_error, find_error, locked, one_peer, unreadable, write_error};
 use crate::args::{Output, QueueAddArgs, QueueDropArgs, QueueListArgs, QueueVerb, WorkerVerb};
 use crate::error::{CliError, Kind};

@@ -6,7 +6,7 @@ use iapeer_lifecycle::{Class, DefinitionCheck, DefinitionFault, Host, Runtime, S
 use serde::Serialize;
 
 use super::Done;
-use super::peers::runtime_hint;
+use super::hints::runtime_hint;
 use crate::args::{Output, RuntimeCheckArgs, RuntimeShowArgs};
 use crate::env;
 use crate::error::{CliError, Kind};

@@ -10,7 +10,7 @@ use serde::Serialize;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::memory::cancelled_by;
-use super::{Done, sessions, write_error};
+use super::{Done, hints, write_error};
 use crate::args::SelftestArgs;
 use crate::error::{CliError, Kind};
 use crate::{env, out, text};
@@ -133,7 +133,7 @@ fn row(cells: [String; HEADS.len()]) -> String {
 
 fn selftest_error(error: &SelftestError) -> CliError {
     match error {
-        SelftestError::Tmux(e) => sessions::tmux_error(e),
+        SelftestError::Tmux(e) => hints::tmux_error(e),
         SelftestError::Write(e) => write_error(e).hint("name another folder for it: TMPDIR=DIR"),
         _ => CliError::of(Kind::Failed, error),
     }

@@ -3,19 +3,16 @@
 use std::process::ExitCode;
 
 use iapeer_lifecycle::{
-    AttendError, Degradation, Host, LaunchError, Observed, Refusal, Stopped, Survey, identities, identity_of,
-    note_episodes, stop, supervisor, survey,
+    Degradation, Host, Observed, Stopped, Survey, identities, identity_of, note_episodes, stop, supervisor,
+    survey,
 };
-use iapeer_registry::Identity;
 use iapeer_statefile::Holder;
-use iapeer_tmux::TmuxError;
 use serde::Serialize;
 
-use super::peers::runtime_hint;
-use super::wake::words;
-use super::{Done, UNCLEAR, fact_error, one_peer};
+use super::hints::{launch_error, words};
+use super::{Done, one_peer};
 use crate::args::{Output, StopArgs, Whose};
-use crate::error::{CliError, Kind};
+use crate::error::Kind;
 use crate::{out, text};
 
 #[derive(Serialize)]
@@ -156,79 +153,4 @@ pub(crate) fn status(host: &Host, output: &Output) -> Done {
         out::line(format!("degraded: {}{remedy}", text::one_line(&degradation.what)))?;
     }
     Ok(code)
-}
-
-/// How many provider commands are owed; each is a degradation, with what mends it.
-pub(super) fn launch_error(error: &LaunchError) -> CliError {
-    let cli = CliError::of(Kind::Failed, error);
-    match error {
-        LaunchError::Refused { identity, refusal, detail } => {
-            let cli = CliError::of(Kind::Refused, error);
-            match refusal {
-                Refusal::Stopped => cli.hint(format!("iapeer start {}", words_of(identity))),
-                Refusal::HeldByService => cli,
-                Refusal::CrashLoop => cli
-                    .hint(format!("see what it died of: iapeer why {0}", words_of(identity)))
-                    .hint(format!("then try again, whatever it was: iapeer start {0}", words_of(identity))),
-                Refusal::NothingToResume | Refusal::RuntimeCannotResume => {
-                    cli.hint(format!("begin anew: iapeer launch {}", words_of(identity)))
-                }
-                Refusal::FolderMissing => cli.hint(format!(
-                    "put {detail} back, or remove the peer: iapeer remove {}",
-                    identity.personality()
-                )),
-                _ => cli,
-            }
-        }
-        LaunchError::Foreign { .. } => CliError::of(Kind::Refused, error)
-            .hint("nothing was touched; end that server yourself, or choose another IAPEER_SOCK_DIR"),
-        LaunchError::NotItsRuntime { runtime, .. } => {
-            cli.hint(format!("iapeer init DIR --runtime {runtime}"))
-        }
-        LaunchError::Runtime(e) => runtime_hint(cli, e),
-        LaunchError::Ended { identity, shown, .. } => {
-            pane_showed(cli, shown).hint(format!("iapeer why {}", words_of(identity)))
-        }
-        LaunchError::NotReady { identity, shown, .. } => {
-            let (peer, runtime) = (identity.personality(), identity.runtime());
-            pane_showed(cli, shown).hint(format!(
-                "look at it: iapeer attach {peer} {runtime}; or end it: iapeer stop {peer} {runtime}"
-            ))
-        }
-        LaunchError::Env(_) => cli.hint("mend that file; nothing was started"),
-        LaunchError::Tmux(e) => tmux_error(e),
-        LaunchError::Lock(e) => super::locked(e),
-        LaunchError::Fact(e) | LaunchError::Attend(AttendError::Fact(e)) => fact_error(e),
-        LaunchError::Unknown { .. } => cli.hint(UNCLEAR),
-        LaunchError::Write(e) => super::write_error(e),
-        LaunchError::Peer(e) => super::find_error(e),
-        _ => cli,
-    }
-}
-
-/// An identity after a verb.
-fn words_of(identity: &Identity) -> String {
-    format!("{} {}", identity.personality(), identity.runtime())
-}
-
-fn pane_showed(mut error: CliError, shown: &[String]) -> CliError {
-    error.causes.extend(shown.iter().map(|line| format!("its pane showed: {}", line.trim())));
-    error
-}
-
-pub(super) fn tmux_error(error: &TmuxError) -> CliError {
-    let cli = CliError::of(Kind::Failed, error);
-    match error {
-        TmuxError::NotFound { .. } => {
-            cli.hint("install it: apt-get install tmux, dnf install tmux, or brew install tmux")
-        }
-        TmuxError::TooOld { .. } => cli.hint("install a newer tmux, or put one first on the PATH"),
-        TmuxError::NotTmux { .. } | TmuxError::NotRun { .. } => {
-            cli.hint("put a tmux that works first on the PATH")
-        }
-        TmuxError::SocketTooLong { .. } => cli.hint(
-            "choose a shorter folder for the sockets: IAPEER_SOCK_DIR=/run/user/UID/iapeer, for example",
-        ),
-        _ => cli,
-    }
 }

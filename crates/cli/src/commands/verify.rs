@@ -1,4 +1,4 @@
-//! Holding the profiles against the registry.
+//! Holding the profiles against the index of peers.
 
 use std::process::ExitCode;
 

@@ -5,19 +5,18 @@ use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
 
 use iapeer_lifecycle::{
-    AnewError, Fleet, Host, How, Launched, RefreshError, Refreshed, Request, Status, begin_anew, identities,
+    AnewError, Fleet, Host, Launched, RefreshError, Refreshed, Request, Status, begin_anew, identities,
     identity_of, launch_for, lift_stop, muster, observe, refresh,
 };
 use iapeer_registry::{Identity, Peer};
 use iapeer_tmux::Tmux;
 use serde::Serialize;
 
-use super::peers::runtime_hint;
-use super::sessions::{launch_error, tmux_error};
+use super::hints::{launch_error, runtime_hint, tmux_error, words};
 use super::{Done, UNCLEAR, all_peers, fact_error, find_error, locked, one_peer, stop_error};
 use crate::args::{AttachArgs, FolderArgs, LaunchArgs, Output, RefreshArgs, SessionArgs, StartArgs};
 use crate::error::{CliError, Kind};
-use crate::out;
+use crate::{out, text, wire};
 
 #[derive(Serialize)]
 struct LaunchDoc<'a> {
@@ -98,7 +97,13 @@ pub(crate) fn attach(host: &Host, args: &AttachArgs) -> Done {
     if !on_terminal() {
         let error = CliError::failed("attach needs a terminal, and this is none");
         let log = host.layout().pane_log(&identity);
-        return Err(error.hint(format!("what the session showed so far: {log}")).into());
+        let hint = match observed.status {
+            Status::Asleep => {
+                format!("start it without going to it: iapeer launch {}", words(&peer, &identity))
+            }
+            _ => format!("what the session showed so far: {log}"),
+        };
+        return Err(error.hint(hint).into());
     }
     if observed.status == Status::Asleep {
         let launched =
@@ -160,43 +165,14 @@ pub(crate) fn refresh_verb(host: &Host, args: &RefreshArgs) -> Done {
     Ok(ExitCode::SUCCESS)
 }
 
-/// How a session came to be up: the word that scripts read, and the cause.
-pub(super) fn how_it_came(how: How) -> (&'static str, Option<String>) {
-    match how {
-        How::Started(cause) => ("started", Some(cause.to_string())),
-        How::Resumed(cause) => ("resumed", Some(cause.to_string())),
-        How::AlreadyLive => ("already-live", None),
-        How::Adopted => ("adopted", None),
-    }
-}
-
-/// How a session came to be up, for people.
-pub(super) fn launched_line(launched: &Launched) -> String {
-    let told = match launched.how {
-        How::Started(_) => "is live",
-        How::Resumed(_) => "is live, and goes on where it ended",
-        How::AlreadyLive => "is live already",
-        How::Adopted => "was live, and is looked after now",
-    };
-    format!("{} {told} (tmux server pid {})", launched.identity, launched.server_pid)
-}
-
-/// How to name an identity after a verb: the runtime only where it is not the default.
-pub(super) fn words(peer: &Peer, identity: &Identity) -> String {
-    match identity.runtime() {
-        runtime if runtime == peer.facts.default_runtime() => identity.personality().to_string(),
-        runtime => format!("{} {runtime}", identity.personality()),
-    }
-}
-
 fn tell_launched(verb: &str, peer: &Peer, launched: Launched, output: &Output) -> Done {
     out::warnings(&launched.warnings);
     if output.json {
-        let (state, cause) = how_it_came(launched.how);
+        let (state, cause) = wire::how_it_came(launched.how);
         let Launched { identity, server_pid, .. } = launched;
         out::json(verb, &LaunchDoc { identity: identity.to_string(), server_pid, state, cause })?;
     } else {
-        out::line(launched_line(&launched))?;
+        out::line(text::launched_line(&launched))?;
         out::line(format!("next: iapeer attach {}", words(peer, &launched.identity)))?;
     }
     Ok(ExitCode::SUCCESS)

@@ -1,8 +1,8 @@
 //! What to do about a screen, decided from what it shows and what was seen before. No clock and no tmux.
 
-use std::fmt;
 use std::time::Duration;
 
+use crate::launch_error::NotReady;
 use crate::runtime::{Answer, Key, StartUp};
 
 /// How long a screen that nobody knows may stand still before it is given up.
@@ -44,57 +44,6 @@ pub(crate) enum Next {
     Wait,
     /// Give up.
     GiveUp(NotReady),
-}
-
-/// Why a session that runs is not ready for input.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum NotReady {
-    /// It asks what only a person can answer.
-    Asks {
-        /// The dialog.
-        dialog: String,
-        /// What the definition says about it.
-        reason: String,
-    },
-    /// Its screen does not change, and nothing on it is known.
-    UnknownScreen {
-        /// For how long.
-        still: Duration,
-    },
-    /// It has shown nothing that is known.
-    NotLoaded {
-        /// The limit.
-        limit: Duration,
-    },
-    /// It has shown something that is known, and did not become ready.
-    TooSlow {
-        /// The limit.
-        limit: Duration,
-    },
-}
-
-impl fmt::Display for NotReady {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            NotReady::Asks { dialog, reason } => {
-                write!(f, "its dialog {dialog:?} cannot be answered: {reason}")
-            }
-            NotReady::UnknownScreen { still } => {
-                let secs = still.as_secs();
-                write!(
-                    f,
-                    "its screen has not changed for {secs} s, and shows neither its prompt nor a known dialog"
-                )
-            }
-            NotReady::NotLoaded { limit } => {
-                write!(f, "it has shown nothing that is known within {} s", limit.as_secs())
-            }
-            NotReady::TooSlow { limit } => {
-                write!(f, "it has loaded, but was not ready within {} s", limit.as_secs())
-            }
-        }
-    }
 }
 
 impl Seen {

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
-use super::screen::{Limits, Next, NotReady, Seen};
+use super::screen::{Limits, Next, Seen};
 use crate::Layout;
+use crate::launch_error::NotReady;
 use crate::runtime::{Runtime, StartUp};
 
 const LIMITS: Limits = Limits { boot: Duration::from_secs(240), ready: Duration::from_secs(120) };

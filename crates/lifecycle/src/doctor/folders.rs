@@ -9,8 +9,9 @@ use rustix::fs::{Access, StatVfs};
 use super::finding::{count, or_ok, some};
 use super::sight::{Sight, quoted, set_aside};
 use super::walk::Node;
-use super::{Finding, Grade, Mend};
+use super::{Finding, Mend};
 use crate::declared::{Owner, declared, declared_folder, is_temporary};
+use crate::grade::Grade;
 
 /// A file that is being written is not older than this.
 pub(super) const TEMPORARY_AGE: Duration = Duration::from_secs(24 * 3600);

@@ -4,9 +4,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use iapeer_canary::ProcessState;
 use iapeer_statefile::{HeldLocks, Holder, with_causes};
 
+use super::Finding;
 use super::finding::or_ok;
 use super::sight::{Sight, quoted};
-use super::{Finding, Grade};
+use crate::grade::Grade;
 
 /// Whoever holds a lock for longer than this hangs: no command of ours or of a provider takes so long.
 const LONG_SECS: u64 = 600;

@@ -38,7 +38,7 @@ pub(super) fn markers(sight: &Sight) -> Vec<Finding> {
             }
         }
         Err(_) => findings.push(
-            Finding::unknown("whose the marks are: the registry cannot be read")
+            Finding::unknown("whose the marks are: the index cannot be read")
                 .remedy("see the check `registry`"),
         ),
     }

@@ -90,7 +90,7 @@ impl fmt::Display for Mend {
             Mend::MakeFolder { path } => write!(f, "make the folder {path}"),
             Mend::RemoveTemporary { path } => write!(f, "remove the temporary file {path}"),
             Mend::RemoveSocket { identity } => write!(f, "remove the dead socket of {identity}"),
-            Mend::Index => write!(f, "take the registry back from its backups and the profiles"),
+            Mend::Index => write!(f, "take the index back from its backups and the profiles"),
             Mend::Arm { identity } => write!(f, "start a witness for the server of {identity}"),
         }
     }

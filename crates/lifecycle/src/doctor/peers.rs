@@ -8,10 +8,11 @@ use iapeer_statefile::{StateFault, with_causes};
 
 use super::finding::{count, or_ok};
 use super::sight::{Sight, names_in, quoted, set_aside};
-use super::{Finding, Grade, Mend};
+use super::{Finding, Mend};
 use crate::degraded::profile_remedy;
-use crate::rename::{Unfinished, none_unfinished};
+use crate::grade::Grade;
 use crate::runtime::RuntimeError;
+use crate::unfinished::{Unfinished, none_unfinished};
 use crate::verify::{IfDifferent, VerifyError, verify};
 use crate::{Host, Runtime};
 
@@ -65,7 +66,7 @@ pub(super) fn profiles(sight: &Sight) -> Vec<Finding> {
     let verified = match verify(host, IfDifferent::Tell) {
         Ok(verified) => verified,
         Err(VerifyError::State(_)) => {
-            return vec![Finding::unknown("the registry cannot be read").remedy("see the check `registry`")];
+            return vec![Finding::unknown("the index cannot be read").remedy("see the check `registry`")];
         }
         Err(e) => return vec![Finding::unknown(with_causes(&e)).remedy("iapeer verify")],
     };
@@ -107,7 +108,7 @@ pub(super) fn profiles(sight: &Sight) -> Vec<Finding> {
             _ => Finding::warn(summary).remedy("iapeer verify --fix"),
         });
     }
-    or_ok(findings, || "every profile says what the registry says".to_owned())
+    or_ok(findings, || "every profile says what the index says".to_owned())
 }
 
 pub(super) fn programs(sight: &Sight) -> Vec<Finding> {
@@ -122,7 +123,7 @@ pub(super) fn programs(sight: &Sight) -> Vec<Finding> {
             }
         }
         Err(_) => findings.push(
-            Finding::unknown("which runtimes are needed: the registry cannot be read")
+            Finding::unknown("which runtimes are needed: the index cannot be read")
                 .remedy("see the check `registry`"),
         ),
     }

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use super::sight::Sight;
 use super::table::{CHECKS, Check, Group, When};
-use super::{Finding, Grade, Mend, Verdict};
+use super::{Finding, Mend, Verdict};
 use crate::Host;
+use crate::grade::Grade;
 
 /// How much is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,8 @@ use iapeer_statefile::with_causes;
 
 use super::finding::or_ok;
 use super::sight::Sight;
-use super::{Finding, Grade, peers};
+use super::{Finding, peers};
+use crate::grade::Grade;
 use crate::search::find_program;
 use crate::service::{Definition, Entry, EntryState, Manager, entry, problems};
 use crate::{Host, Settings};

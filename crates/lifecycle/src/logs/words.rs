@@ -79,7 +79,11 @@ mod tests {
             ("ts=T ev=wake identity=i mode=new-one cause=x", "wake mode=new-one cause=x"),
             (
                 "ts=T ev=server-stop identity=i by=\"iapeer stop\" reason=stop",
-                "its tmux server was ended on purpose, by iapeer stop (stop)",
+                "its tmux server was ended on purpose, by iapeer stop",
+            ),
+            (
+                "ts=T ev=server-stop identity=i by=exit-hook reason=session-ended",
+                "its tmux server was ended on purpose, by exit-hook (session-ended)",
             ),
             (
                 "ts=T ev=session-exit identity=i dead_status=3 dead_signal= server_pid=4 pane_pid=5 end=1",

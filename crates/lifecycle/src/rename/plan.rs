@@ -5,11 +5,12 @@ use iapeer_registry::{Identity, Index, Peer, Personality, RuntimeName, profile_d
 use iapeer_statefile::{Lock, ReadError, list_all};
 
 use super::RenameError;
-use super::record::Record;
-use super::steps::{Step, StepError, exists};
-use crate::host::{FindError, Host};
+use super::steps::{StepError, exists};
+use crate::find::FindError;
+use crate::host::Host;
 use crate::owed::load;
-use crate::transcripts::claude_folder;
+use crate::transcripts::{claude_folder, real};
+use crate::unfinished::{Record, Step};
 
 /// Asks what only the registry can tell, and lists the steps. Changes nothing.
 pub(super) fn plan(
@@ -132,11 +133,6 @@ fn what_has_to_stay(host: &Host, peer: &Peer, index: &Index) -> Vec<(String, Utf
         }
     }
     staying
-}
-
-/// A path without links; as it is where nothing is there.
-pub(crate) fn real(path: &Utf8Path) -> Utf8PathBuf {
-    path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned())
 }
 
 /// The runtimes for which there are facts about one of these peers, whatever the index says.

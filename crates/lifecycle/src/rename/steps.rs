@@ -7,29 +7,12 @@ use iapeer_registry::{Conflict, profile_document};
 use iapeer_statefile::{
     CommitError, Lock, ReadError, StateFault, WriteError, move_path, read_file, remove_file, replace_file,
 };
-use serde::{Deserialize, Serialize};
 
-use super::record::Record;
 use crate::host::Host;
 use crate::owed::{OwedError, load};
 use crate::recovery::edit_index;
 use crate::removed::removal_mark;
-
-/// One step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "step", rename_all = "kebab-case")]
-pub(crate) enum Step {
-    /// A file or folder gets another name.
-    Move { from: Utf8PathBuf, to: Utf8PathBuf },
-    /// The profile in the new folder gets the new name.
-    Profile,
-    /// A record of what is owed to the provider gets the new name and folder, and a file name that fits.
-    Debt { path: Utf8PathBuf },
-    /// The entry of the index gets the new name and folder.
-    Index,
-    /// A file with the old name that is nobody's any more goes.
-    Remove { path: Utf8PathBuf },
-}
+use crate::unfinished::{Record, Step};
 
 /// Why a step could not be done, or not be taken back.
 #[derive(Debug, thiserror::Error)]
@@ -78,9 +61,10 @@ pub enum StepError {
     Owed(#[from] OwedError),
 }
 
-/// What takes a step back.
+/// What takes a step back. It is held in memory only, and a failure of it is told: where it fails the record of
+/// the rename stays, and with it the way forward. `undo.rs` has no record behind it, and does what it can.
 #[derive(Debug)]
-pub(crate) enum Undo {
+pub(crate) enum Reversal {
     /// What is at `to` was at `from`.
     Move { from: Utf8PathBuf, to: Utf8PathBuf },
     /// What a file held; `None` where it was not there.
@@ -94,7 +78,7 @@ pub(super) fn perform(
     lock: &Lock,
     record: &Record,
     step: &Step,
-    undo: &mut Vec<Undo>,
+    undo: &mut Vec<Reversal>,
 ) -> Result<(), StepError> {
     match step {
         Step::Move { from, to } => {
@@ -105,7 +89,7 @@ pub(super) fn perform(
             if exists(to)? {
                 return Err(StepError::InTheWay { from: from.clone(), to: to.clone() });
             }
-            undo.push(Undo::Move { from: from.clone(), to: to.clone() });
+            undo.push(Reversal::Move { from: from.clone(), to: to.clone() });
             Ok(move_path(from, to)?)
         }
         Step::Profile => rename_profile(host, lock, record, undo),
@@ -138,13 +122,13 @@ pub(super) fn perform(
 }
 
 /// Takes steps back, the last first.
-pub(super) fn take_back(undo: Vec<Undo>) -> Result<(), StepError> {
+pub(super) fn take_back(undo: Vec<Reversal>) -> Result<(), StepError> {
     for undo in undo.into_iter().rev() {
         match undo {
-            Undo::Move { from, to } if exists(&to)? && !exists(&from)? => move_path(&to, &from)?,
-            Undo::Move { .. } => {}
+            Reversal::Move { from, to } if exists(&to)? && !exists(&from)? => move_path(&to, &from)?,
+            Reversal::Move { .. } => {}
             // What was never written need not be written back, which might fail for the same reason.
-            Undo::File { path, held } => match (read_file(&path, u64::MAX)?, held) {
+            Reversal::File { path, held } => match (read_file(&path, u64::MAX)?, held) {
                 (now, held) if now == held => {}
                 (_, Some(bytes)) => replace_file(&path, &bytes)?,
                 (_, None) => drop(remove_file(&path)?),
@@ -154,7 +138,12 @@ pub(super) fn take_back(undo: Vec<Undo>) -> Result<(), StepError> {
     Ok(())
 }
 
-fn rename_profile(host: &Host, lock: &Lock, record: &Record, undo: &mut Vec<Undo>) -> Result<(), StepError> {
+fn rename_profile(
+    host: &Host,
+    lock: &Lock,
+    record: &Record,
+    undo: &mut Vec<Reversal>,
+) -> Result<(), StepError> {
     let document = profile_document(&record.new_cwd);
     let mut edit = document.edit(lock)?;
     let missing = || StepError::NoProfile { folder: record.new_cwd.clone() };
@@ -172,9 +161,9 @@ fn rename_profile(host: &Host, lock: &Lock, record: &Record, undo: &mut Vec<Undo
 }
 
 /// Notes what a file holds.
-fn keep(path: &Utf8Path, undo: &mut Vec<Undo>) -> Result<(), StepError> {
+fn keep(path: &Utf8Path, undo: &mut Vec<Reversal>) -> Result<(), StepError> {
     let held = read_file(path, u64::MAX)?;
-    undo.push(Undo::File { path: path.to_owned(), held });
+    undo.push(Reversal::File { path: path.to_owned(), held });
     Ok(())
 }
 

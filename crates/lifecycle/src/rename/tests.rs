@@ -9,9 +9,8 @@ use iapeer_registry::{Facts as PeerFacts, Index, Peer};
 use tempfile::TempDir;
 
 use super::plan::{Folder, folder};
-use super::steps::Step;
 use super::*;
-use crate::transcripts::claude_folder;
+use crate::unfinished::unfinished_rename;
 use crate::{Birth, Settings, Wish, birth, identity_of, launch, set_default_runtime};
 
 /// What keeps the old name, and the times of a run.
@@ -276,7 +275,7 @@ fn what_cannot_be_taken_back_goes_forward_when_it_can() {
             Step::Index => {
                 // A file in a place that has to be a folder again.
                 fs::write(&old, "in the way").expect("a file");
-                let profile = Undo::File { path: old.join("x/y"), held: Some(Vec::new()) };
+                let profile = Reversal::File { path: old.join("x/y"), held: Some(Vec::new()) };
                 undo.push(profile);
                 Err(StepError::NoProfile { folder: "a test".into() })
             }

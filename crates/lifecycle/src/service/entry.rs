@@ -6,7 +6,7 @@ use iapeer_statefile::{HeldLocks, Holder, read_file};
 use super::definition::{is_fleeting, name, parse};
 use super::record::Record;
 use super::{Definition, Manager, ServiceError, launchd};
-use crate::doctor::Grade;
+use crate::grade::Grade;
 use crate::host::{Host, with_causes};
 use crate::search::is_program;
 

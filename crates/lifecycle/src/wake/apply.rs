@@ -1,11 +1,13 @@
 //! What a decision becomes: a refusal that is written down, or marks that are used up.
 
 use iapeer_registry::{Identity, Peer};
+use iapeer_statefile::Line;
 
-use super::{Refusal, Request, Wake, look, wake};
+use super::{Request, Wake, look, wake};
+use crate::cause::{How, Refusal};
 use crate::facts::{FactError, Facts};
-use crate::host::{Host, Warning};
-use crate::launch::{How, LaunchError, log_wake};
+use crate::host::{Host, Warning, now};
+use crate::launch_error::LaunchError;
 use crate::runtime::Runtime;
 
 /// What the wake table says about an identity that is not live. A refusal is written down.
@@ -37,6 +39,22 @@ pub(crate) fn decided(
         _ => peer.cwd.to_string(),
     };
     Err(LaunchError::Refused { identity: identity.clone(), refusal, detail })
+}
+
+/// Writes down how a session came up, or why it did not.
+pub(crate) fn log_wake(
+    host: &Host,
+    identity: &Identity,
+    mode: &str,
+    cause: &dyn std::fmt::Display,
+    warnings: &mut Vec<Warning>,
+) {
+    let line = Line::new(now(), "wake")
+        .field("identity", identity)
+        .field("runtime", identity.runtime())
+        .field("mode", mode)
+        .field("cause", cause);
+    host.log(&line, warnings);
 }
 
 /// Takes away the marks that had a say in how the session came up, now that it is, and notes its topic. What

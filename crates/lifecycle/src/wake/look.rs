@@ -1,12 +1,12 @@
 //! What is known when a session shall begin: the marks, the profile, the transcripts.
 
-use iapeer_registry::{Identity, Peer, profile_document};
-use iapeer_statefile::Reading;
+use iapeer_registry::{Identity, Peer, profile_path};
 
 use super::{Known, Past, Request, WakeFacts, is_crash_loop};
 use crate::decide::is_eager;
 use crate::facts::{FactError, Facts};
 use crate::host::{Host, Warning, now};
+use crate::look::says_ephemeral;
 use crate::runtime::Runtime;
 use crate::transcripts::newest_transcript;
 
@@ -46,6 +46,12 @@ pub(crate) fn look(
         Request::Topic(_) => Some(Known::New),
         Request::Launch | Request::Start | Request::Anew | Request::Attach => None,
     };
+    let ephemeral = says_ephemeral(&peer.cwd).unwrap_or_else(|| {
+        let path = profile_path(&peer.cwd);
+        let message = format!("the wake policy of {identity} cannot be read from {path}");
+        warnings.push(Warning::new(message).hint("iapeer verify"));
+        false
+    });
     Ok(WakeFacts {
         stopped: facts.stopped()?.is_some(),
         held_by_service: runtime.is_held_by_service(),
@@ -53,26 +59,11 @@ pub(crate) fn look(
         folder_missing: !peer.cwd.is_dir(),
         // What `new` could not finish is finished by the next wake.
         fresh_next: facts.fresh_next()? || is_eager(facts.eager_since()?, now()),
-        ephemeral: is_ephemeral(identity, peer, warnings),
+        ephemeral,
         idle_reaped: facts.idle_reaped(),
         was_awake,
         has_human: peer.facts.interfaces.get("telegram").is_some_and(|interface| !interface.is_null()),
         past,
         topic,
     })
-}
-
-/// Whether the profile says that each session is for one task.
-fn is_ephemeral(identity: &Identity, peer: &Peer, warnings: &mut Vec<Warning>) -> bool {
-    let document = profile_document(&peer.cwd);
-    match document.read() {
-        Reading::Present(profile) | Reading::Partial(profile, _) => profile.is_ephemeral(),
-        // A folder or a profile that is not there is told elsewhere.
-        Reading::Fresh | Reading::Vanished => false,
-        Reading::Corrupt { .. } | Reading::Newer { .. } | Reading::Unreadable(_) => {
-            let message = format!("the wake policy of {identity} cannot be read from {}", document.path());
-            warnings.push(Warning::new(message).hint("iapeer verify"));
-            false
-        }
-    }
 }

@@ -143,23 +143,6 @@ fn deaths_in_the_window_are_a_crash_loop() {
     }
 }
 
-#[test]
-fn a_topic_is_one_line() {
-    for (text, wanted) in [
-        ("a thread", Some("a thread")),
-        ("  a thread ", Some("a thread")),
-        ("Привет, мир", Some("Привет, мир")),
-        ("", None),
-        ("   ", None),
-        ("two\nlines", None),
-        ("a\u{1b}[31mcolour", None),
-        (&"x".repeat(TOPIC_MAX + 1), None),
-        (&"ü".repeat(TOPIC_MAX), Some("ü".repeat(TOPIC_MAX).as_str())),
-    ] {
-        assert_eq!(text.parse::<Topic>().ok().as_ref().map(Topic::as_str), wanted, "{text:?}");
-    }
-}
-
 fn any_facts() -> impl Strategy<Value = WakeFacts> {
     let past = prop_oneof![Just(Past::Resumable), Just(Past::Nothing), Just(Past::CannotResume)];
     let topic = prop_oneof![Just(None), Just(Some(Known::Known)), Just(Some(Known::New))];

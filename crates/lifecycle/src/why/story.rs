@@ -101,7 +101,10 @@ impl<'a> Story<'a> {
 /// A deliberate end in words.
 pub(crate) fn on_purpose(ended: &Entry) -> String {
     let word = |key| ended.get(key).unwrap_or("somebody");
-    format!("its tmux server was ended on purpose, by {} ({})", word("by"), word("reason"))
+    let (by, reason) = (word("by"), word("reason"));
+    // The reason of a verb is most often its name.
+    let reason = if by.ends_with(reason) { String::new() } else { format!(" ({reason})") };
+    format!("its tmux server was ended on purpose, by {by}{reason}")
 }
 
 #[cfg(test)]
@@ -127,7 +130,7 @@ mod tests {
         let asleep = || (Status::Asleep, None);
         let stopped = || (Status::Stopped, Some("by iapeer stop".to_owned()));
         let died = "shell-a: its tmux server (pid 7) died while nobody watched, not even its witness; how is not known";
-        let ended = "shell-a: its tmux server was ended on purpose, by iapeer stop (stop)";
+        let ended = "shell-a: its tmux server was ended on purpose, by iapeer stop";
         type Case<'a> = ((Status, Option<String>), &'a [&'a str], bool, String, Confidence);
         use Confidence::{Certain, Unknown};
         let cases: Vec<Case<'_>> = vec![

@@ -108,7 +108,8 @@ fn range(leader: i32, last: Option<i32>, age: Duration) -> Range {
 }
 
 /// Reads `/proc/<pid>/stat`: `pid (name) state ppid group session …`, the start time being the 22nd. The
-/// name may hold anything, also blanks and parentheses, so it ends at the last one.
+/// name may hold anything, also blanks and parentheses, so it ends at the last one. `iapeer-canary` reads the same
+/// line; this crate uses no other, so that it can be used alone.
 pub(crate) fn parse_stat(stat: &[u8]) -> Option<Stat> {
     let open = stat.iter().position(|&byte| byte == b'(')?;
     let close = stat.iter().rposition(|&byte| byte == b')')?;

@@ -5,9 +5,7 @@ use iapeer_registry::{Personality, RuntimeName};
 use iapeer_statefile::{ReadError, WriteError, ensure_dir, read_file, remove_file_durably, replace_file};
 use serde::{Deserialize, Serialize};
 
-use super::steps::Step;
 use crate::host::Host;
-use crate::transcripts::claude_folder;
 
 /// No record is larger than this, in bytes.
 const LIMIT: u64 = 16 << 20;
@@ -15,27 +13,43 @@ const LIMIT: u64 = 16 << 20;
 /// The form of the record that we write, and the only one that we read.
 const VERSION: u32 = 1;
 
+/// One step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "kebab-case")]
+pub(crate) enum Step {
+    /// A file or folder gets another name.
+    Move { from: Utf8PathBuf, to: Utf8PathBuf },
+    /// The profile in the new folder gets the new name.
+    Profile,
+    /// A record of what is owed to the provider gets the new name and folder, and a file name that fits.
+    Debt { path: Utf8PathBuf },
+    /// The entry of the index gets the new name and folder.
+    Index,
+    /// A file with the old name that is nobody's any more goes.
+    Remove { path: Utf8PathBuf },
+}
+
 /// A rename that is under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Record {
+pub(crate) struct Record {
     version: u32,
     /// The name that was.
-    pub(super) from: Personality,
+    pub(crate) from: Personality,
     /// The name that will be.
-    pub(super) to: Personality,
+    pub(crate) to: Personality,
     /// The folder before.
-    pub(super) cwd: Utf8PathBuf,
+    pub(crate) cwd: Utf8PathBuf,
     /// The folder after; the same where it stays.
-    pub(super) new_cwd: Utf8PathBuf,
+    pub(crate) new_cwd: Utf8PathBuf,
     /// Why the folder stays, where it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) stays: Option<String>,
+    pub(crate) stays: Option<String>,
     /// The runtimes whose facts may stand under either name.
-    pub(super) runtimes: Vec<RuntimeName>,
+    pub(crate) runtimes: Vec<RuntimeName>,
     /// Since when, ISO 8601.
-    pub(super) since: String,
+    pub(crate) since: String,
     /// What is to be done, in this order.
-    pub(super) steps: Vec<Step>,
+    pub(crate) steps: Vec<Step>,
 }
 
 /// A rename is not finished, so that this peer, or the registry, cannot be changed.
@@ -81,7 +95,7 @@ pub(crate) fn none_unfinished(host: &Host) -> Result<(), Unfinished> {
 }
 
 impl Record {
-    pub(super) fn new(
+    pub(crate) fn new(
         (from, cwd): (&Personality, Utf8PathBuf),
         (to, new_cwd): (&Personality, Utf8PathBuf),
         stays: Option<String>,
@@ -93,7 +107,7 @@ impl Record {
         Record { version: VERSION, from, to, cwd, new_cwd, stays, runtimes, since, steps }
     }
 
-    pub(super) fn load(host: &Host) -> Result<Option<Record>, Unfinished> {
+    pub(crate) fn load(host: &Host) -> Result<Option<Record>, Unfinished> {
         let path = host.layout().rename_record();
         let bytes = match read_file(&path, LIMIT) {
             // Below a file there is nothing; what is wrong with the root others tell better.
@@ -109,7 +123,7 @@ impl Record {
         }
     }
 
-    pub(super) fn save(&self, host: &Host) -> Result<(), WriteError> {
+    pub(crate) fn save(&self, host: &Host) -> Result<(), WriteError> {
         let path = host.layout().rename_record();
         if let Some(folder) = path.parent() {
             ensure_dir(folder)?;
@@ -119,14 +133,7 @@ impl Record {
         replace_file(&path, &bytes)
     }
 
-    pub(super) fn remove(host: &Host) -> Result<(), WriteError> {
+    pub(crate) fn remove(host: &Host) -> Result<(), WriteError> {
         remove_file_durably(&host.layout().rename_record()).map(drop)
-    }
-
-    /// Where Claude's transcripts went, where they did.
-    pub(super) fn transcripts(&self, host: &Host) -> Option<Utf8PathBuf> {
-        let place = claude_folder(host, &super::plan::real(&self.new_cwd))?;
-        let moved = |step: &Step| matches!(step, Step::Move { to, .. } if *to == place);
-        self.steps.iter().any(moved).then_some(place)
     }
 }

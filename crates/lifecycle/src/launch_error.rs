@@ -1,6 +1,8 @@
 //! Why a session does not come up.
 
+use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use iapeer_canary::{CanaryError, ExitWord, HostError, ScriptError};
@@ -9,13 +11,12 @@ use iapeer_statefile::{LockError, WriteError};
 use iapeer_tmux::TmuxError;
 
 use crate::attend::AttendError;
-use crate::bring_up::NotReady;
+use crate::cause::Refusal;
 use crate::end::EndError;
 use crate::facts::FactError;
-use crate::host::FindError;
+use crate::find::FindError;
 use crate::launch_env::LaunchEnvError;
 use crate::runtime::RuntimeError;
-use crate::wake::Refusal;
 
 /// Why a session did not come up.
 #[derive(Debug, thiserror::Error)]
@@ -139,6 +140,57 @@ pub enum LaunchError {
     /// What was started could not be ended again.
     #[error(transparent)]
     End(#[from] EndError),
+}
+
+/// Why a session that runs is not ready for input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NotReady {
+    /// It asks what only a person can answer.
+    Asks {
+        /// The dialog.
+        dialog: String,
+        /// What the definition says about it.
+        reason: String,
+    },
+    /// Its screen does not change, and nothing on it is known.
+    UnknownScreen {
+        /// For how long.
+        still: Duration,
+    },
+    /// It has shown nothing that is known.
+    NotLoaded {
+        /// The limit.
+        limit: Duration,
+    },
+    /// It has shown something that is known, and did not become ready.
+    TooSlow {
+        /// The limit.
+        limit: Duration,
+    },
+}
+
+impl fmt::Display for NotReady {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotReady::Asks { dialog, reason } => {
+                write!(f, "its dialog {dialog:?} cannot be answered: {reason}")
+            }
+            NotReady::UnknownScreen { still } => {
+                let secs = still.as_secs();
+                write!(
+                    f,
+                    "its screen has not changed for {secs} s, and shows neither its prompt nor a known dialog"
+                )
+            }
+            NotReady::NotLoaded { limit } => {
+                write!(f, "it has shown nothing that is known within {} s", limit.as_secs())
+            }
+            NotReady::TooSlow { limit } => {
+                write!(f, "it has loaded, but was not ready within {} s", limit.as_secs())
+            }
+        }
+    }
 }
 
 fn list(runtimes: &[RuntimeName]) -> String {
