@@ -48,6 +48,7 @@ fn definitions() -> Vec<Value> {
         "class": "agent", "program": "x",
         "argv": { "fresh": ["-a", ["--file", "{system_prompt_file}"]], "resume": [] },
         "ready": ["$"],
+        "loading": ["l"],
         "dialogs": [{ "name": "a", "shows": ["b"], "key": "Enter" }, { "name": "a", "shows": ["b"], "fails": "c" }],
         "transcripts": "{home}/*", "interrupt": ["Escape"], "compact": { "text": "/compact", "keys": ["Enter"] },
         "other": 1
@@ -60,6 +61,7 @@ fn definitions() -> Vec<Value> {
         "/argv/fresh",
         "/argv/resume",
         "/ready",
+        "/loading",
         "/dialogs",
         "/dialogs/0/name",
         "/dialogs/0/shows",
@@ -93,6 +95,9 @@ fn definitions() -> Vec<Value> {
     for class in ["router", "agent", "Agent"] {
         all.push(with(&with(&whole, "/program", None), "/class", Some(json!(class))));
     }
+    let unasked = with(&whole, "/dialogs", None);
+    all.push(with(&unasked, "/ready", None));
+    all.push(with(&with(&unasked, "/ready", None), "/loading", None));
     for key in [
         "C-c", "C-M-S-x", "M-C-x", "F1", "F12", "F13", "F0", "entr", "é", "\n", "C-", "-", "DC", "Space ",
         "yy",

@@ -1,15 +1,20 @@
-//! `cargo xtask real-agents`: the real `claude` and `codex` are installed into a temporary folder and launched
-//! without an account, to see that what the built-in definitions say of their screens is still so.
+//! `cargo xtask real-agents`: the real `claude` and `codex` are installed into a temporary folder and tried
+//! without an account, to see that what the built-in definitions say of them is still so: how they come up, and
+//! a whole life of a session, from its first launch over attaching, killing and going on to its stop.
 //!
 //! It needs npm and its registry, and is no part of what must hold: these programs change when they like.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+mod home;
+mod life;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use duct::cmd;
 use tempfile::TempDir;
 
 use crate::{Findings, install, no_arguments, repository, run};
+use home::Home;
 
 /// What npm has to install.
 const PACKAGES: [&str; 2] = ["@anthropic-ai/claude-code", "@openai/codex"];
@@ -20,57 +25,48 @@ const KEY: &str = "sk-ant-none-000000000000000000000000";
 /// The settings of a `claude` that has asked what it asks at its very first start.
 const CLAUDE_ONBOARDED: &str = r#"{ "hasCompletedOnboarding": true, "theme": "dark" }"#;
 
-/// Without the one `claude` refuses to run for root; without the other it installs its newest version for the
-/// whole machine.
-const CONFINED: &str = "IS_SANDBOX=1\nDISABLE_AUTOUPDATER=1\n";
+/// How long a start may take that ends at a question which nobody knows: it stands still for 10 s, after it has
+/// come up.
+const UNKNOWN_QUESTION: Duration = Duration::from_secs(30);
 
-/// One launch in a home of its own.
-struct Trial {
-    /// What it is about, and the name of its home.
-    name: &'static str,
+/// One program, and how it is made ready to run in a home of its own.
+struct Agent {
     runtime: &'static str,
-    prepare: fn(&Place, &Path) -> Result<(), String>,
-    /// Whether the launch succeeds.
-    succeeds: bool,
+    sign_in: fn(&Home<'_>) -> Result<(), String>,
+    /// What it asks before it starts in a folder of somebody else.
+    question: &'static str,
+}
+
+/// One launch in a home where nobody is signed in.
+struct Refusal {
+    runtime: &'static str,
     /// What it says; one of these is enough, as it depends on the network.
     says: &'static [&'static str],
 }
 
-const TRIALS: &[Trial] = &[
-    Trial {
-        name: "claude-in-an-empty-home",
+const AGENTS: &[Agent] = &[
+    Agent {
         runtime: "claude",
-        prepare: |_, _| Ok(()),
-        succeeds: false,
-        says: &["ended before it was ready, with status 1", "nobody is signed in"],
-    },
-    Trial {
-        name: "claude-with-a-key",
-        runtime: "claude",
-        prepare: |_, home| {
-            write(&home.join(".claude.json"), CLAUDE_ONBOARDED)?;
-            append(&launch_env(home), &format!("ANTHROPIC_API_KEY={KEY}\n"))
+        sign_in: |home| {
+            home.write(".claude.json", CLAUDE_ONBOARDED)?;
+            home.append_launch_env(&format!("ANTHROPIC_API_KEY={KEY}\n"))
         },
-        succeeds: true,
-        says: &["claude-ada is live"],
+        question: "Yes, I trust this folder",
     },
-    Trial {
-        name: "codex-without-log-in",
+    Agent {
         runtime: "codex",
-        prepare: |_, _| Ok(()),
-        succeeds: false,
-        says: &["nobody is signed in: run `codex login`"],
-    },
-    Trial {
-        name: "codex-with-a-key",
-        runtime: "codex",
-        prepare: |place, home| {
-            let login = cmd!(place.program("codex"), "login", "--with-api-key").env("HOME", home);
-            run::aloud("codex login --with-api-key", &login.stdin_bytes(KEY))
+        sign_in: |home| {
+            let login = cmd!(home.place().program("codex"), "login", "--with-api-key");
+            let login = login.env("HOME", home.folder()).stdin_bytes(KEY);
+            run::aloud("codex login --with-api-key", &login)
         },
-        succeeds: true,
-        says: &["codex-ada is live"],
+        question: "Trust this folder?",
     },
+];
+
+const REFUSALS: &[Refusal] = &[
+    Refusal { runtime: "claude", says: &["ended before it was ready, with status 1", "nobody is signed in"] },
+    Refusal { runtime: "codex", says: &["nobody is signed in: run `codex login`"] },
 ];
 
 /// Where the programs are, and the homes.
@@ -83,7 +79,14 @@ struct Place {
 pub(crate) fn real_agents(arguments: &[String]) -> Result<(), Findings> {
     no_arguments(arguments)?;
     let place = Place::new().map_err(|e| vec![e])?;
-    let findings: Findings = TRIALS.iter().filter_map(|trial| place.make(trial).err()).collect();
+    let mut findings = Findings::new();
+    for refusal in REFUSALS {
+        findings.extend(place.without_sign_in(refusal).err());
+    }
+    for agent in AGENTS {
+        findings.extend(place.unknown_question(agent).err());
+        findings.extend(place.life(agent).err());
+    }
     if findings.is_empty() { Ok(()) } else { Err(findings) }
 }
 
@@ -104,54 +107,68 @@ impl Place {
         if script.exists() {
             run::aloud("node install.cjs", &cmd!("node", script))?;
         }
+        for program in ["claude", "codex"] {
+            let home = place.folder.path().join("versions");
+            let version = cmd!(place.program(program), "--version").env("HOME", home).stderr_null();
+            println!("{program}: {}", version.read().map_err(|e| format!("{program} --version: {e}"))?);
+        }
         Ok(place)
     }
 
-    fn make(&self, trial: &Trial) -> Result<(), String> {
-        let Trial { name, runtime, prepare, succeeds, says } = trial;
-        println!("\n{name}");
-        let home = self.folder.path().join(name);
-        fs::create_dir(&home).map_err(|e| format!("{}: {e}", home.display()))?;
-        self.iapeer(&home, &["create", "ada", "--runtime", runtime])?;
-        write(&launch_env(&home), CONFINED)?;
-        prepare(self, &home)?;
-        let (launched, told) = self.iapeer(&home, &["launch", "ada"])?;
-        let (stopped, how) = self.iapeer(&home, &["stop", "ada"])?;
-        if launched != *succeeds || !says.iter().any(|says| told.contains(says)) {
-            let wanted = if *succeeds { "succeed" } else { "fail" };
-            return Err(format!(
-                "{name}: the launch was to {wanted} and to say one of {says:?}, but:\n{told}"
-            ));
-        }
-        if stopped { Ok(()) } else { Err(format!("{name}: it could not be stopped:\n{how}")) }
+    /// Nobody is signed in: the launch fails at once, with the reason.
+    fn without_sign_in(&self, refusal: &Refusal) -> Result<(), String> {
+        let Refusal { runtime, says } = refusal;
+        self.in_home(runtime, "nobody-is-signed-in", |home| {
+            let (launched, told) = home.iapeer(&["launch", "ada"])?;
+            if launched || !says.iter().any(|says| told.contains(says)) {
+                return Err(format!("the launch was to fail and to say one of {says:?}, but:\n{told}"));
+            }
+            seen("launch", "fails, with the reason");
+            Ok(())
+        })
     }
 
-    /// Runs `iapeer` in a home; whether it succeeded, and all that it said.
-    fn iapeer(&self, home: &Path, arguments: &[&str]) -> Result<(bool, String), String> {
-        println!("$ iapeer {}", arguments.join(" "));
-        let path = std::env::var("PATH").unwrap_or_default();
-        let variables = [
-            ("HOME", home.to_path_buf()),
-            ("IAPEER_ROOT", home.join("root")),
-            ("IAPEER_CLAUDE_BIN", self.program("claude")),
-            ("IAPEER_CODEX_BIN", self.program("codex")),
-            ("PATH", path.into()),
-            ("SHELL", "/bin/sh".into()),
-            // Whatever these programs install all the same stays here.
-            ("NPM_CONFIG_PREFIX", self.folder.path().join("prefix")),
-            ("LC_ALL", "C.UTF-8".into()),
-        ];
-        let output = cmd(&self.iapeer, arguments)
-            .full_env(variables)
-            .stdin_null()
-            .stderr_to_stdout()
-            .stdout_capture()
-            .unchecked()
-            .run()
-            .map_err(|e| format!("{} could not be run: {e}", self.iapeer.display()))?;
-        let told = String::from_utf8_lossy(&output.stdout).into_owned();
-        print!("{told}");
-        Ok((output.status.success(), told))
+    /// A definition that knows no question: the launch fails with what is asked.
+    fn unknown_question(&self, agent: &Agent) -> Result<(), String> {
+        let Agent { runtime, sign_in, question } = agent;
+        self.in_home(runtime, "a-question-that-nobody-knows", |home| {
+            sign_in(home)?;
+            home.make_repository()?;
+            home.forget_dialogs()?;
+            let begin = Instant::now();
+            let (launched, told) = home.iapeer(&["launch", "ada"])?;
+            let (took, still) = (begin.elapsed(), "its screen has not changed for 10 s");
+            if launched || !told.contains(still) || !told.contains(question) || took > UNKNOWN_QUESTION {
+                return Err(format!(
+                    "after {took:.1?}, the launch was to fail with {question:?}, but:\n{told}"
+                ));
+            }
+            seen("launch", &format!("fails after {took:.1?}, with what is asked"));
+            Ok(())
+        })
+    }
+
+    fn life(&self, agent: &Agent) -> Result<(), String> {
+        self.in_home(agent.runtime, "a-whole-life", |home| {
+            (agent.sign_in)(home)?;
+            life::live(home)
+        })
+    }
+
+    /// Tries something with a peer `ada` in a home of its own, and ends whatever runs there.
+    fn in_home(
+        &self,
+        runtime: &'static str,
+        name: &str,
+        trial: impl FnOnce(&Home<'_>) -> Result<(), String>,
+    ) -> Result<(), String> {
+        println!("\n{runtime}: {name}");
+        let tried = Home::new(self, runtime, name).and_then(|home| {
+            let tried = trial(&home);
+            let (stopped, told) = home.iapeer(&["stop", "ada"])?;
+            tried.and(if stopped { Ok(()) } else { Err(format!("it could not be stopped:\n{told}")) })
+        });
+        tried.map_err(|e| format!("{runtime}: {name}: {e}"))
     }
 
     fn program(&self, name: &str) -> PathBuf {
@@ -159,15 +176,7 @@ impl Place {
     }
 }
 
-fn launch_env(home: &Path) -> PathBuf {
-    home.join("root/peers/ada/.iapeer/launch.env")
-}
-
-fn write(path: &Path, text: &str) -> Result<(), String> {
-    fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()))
-}
-
-fn append(path: &Path, text: &str) -> Result<(), String> {
-    let there = fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
-    write(path, &(there + text))
+/// Says what was seen at a step.
+fn seen(step: &str, what: &str) {
+    println!("  {step:<12}{what}");
 }

@@ -185,7 +185,8 @@ impl Runtime {
     }
 
     fn new(name: &RuntimeName, source: Source, text: String, definition: Definition) -> Runtime {
-        let Definition { class, program, argv, ready, dialogs, transcripts, interrupt, compact } = definition;
+        let Definition { class, program, argv, ready, loading, dialogs, transcripts, interrupt, compact } =
+            definition;
         Runtime {
             name: name.clone(),
             source,
@@ -194,7 +195,7 @@ impl Runtime {
             class,
             program: program.unwrap_or_default(),
             argv,
-            start_up: StartUp { ready: ready.0, dialogs },
+            start_up: StartUp { ready: ready.0, loading: loading.0, dialogs },
             transcripts,
             interrupt,
             compact,

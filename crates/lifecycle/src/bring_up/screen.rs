@@ -60,12 +60,19 @@ impl Seen {
         }
         let shows = |texts: &[String]| texts.iter().all(|text| screen.contains(text.as_str()));
         let dialog = start_up.dialogs.iter().enumerate().find(|(_, dialog)| shows(&dialog.shows));
-        if dialog.is_some() || start_up.ready.iter().any(|text| screen.contains(text.as_str())) {
+        let is_loading = !start_up.loading.is_empty() && shows(&start_up.loading);
+        let is_part_ready = start_up.ready.iter().any(|text| screen.contains(text.as_str()));
+        if dialog.is_some() || is_loading || is_part_ready {
             self.known.get_or_insert(at);
         }
         let Some((number, dialog)) = dialog else {
             self.answered = None;
-            return if shows(&start_up.ready) { Next::Ready } else { self.wait(limits, at) };
+            // A screen that is ready still has what it showed while it was loading.
+            return match (shows(&start_up.ready), is_loading) {
+                (true, _) => Next::Ready,
+                (false, true) => self.too_late(limits, at).map_or(Next::Wait, Next::GiveUp),
+                (false, false) => self.wait(limits, at),
+            };
         };
         let key = match &dialog.answer {
             Answer::Fail(reason) => {
@@ -86,6 +93,7 @@ impl Seen {
         }
     }
 
+    /// What to do about a screen that nobody knows.
     fn wait(&self, limits: Limits, at: Duration) -> Next {
         let still = at.saturating_sub(self.changed);
         // An empty screen is one of a program that is still loading.

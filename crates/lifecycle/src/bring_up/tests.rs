@@ -45,6 +45,9 @@ fn real_screens_are_known() {
         ("claude", screen!("claude-ready"), "ready".to_owned()),
         ("claude", screen!("claude-offline"), "wait".to_owned()),
         ("codex", screen!("codex-trust"), "Enter".to_owned()),
+        ("codex", screen!("codex-loading"), "wait".to_owned()),
+        ("codex", screen!("codex-resuming"), "wait".to_owned()),
+        ("codex", screen!("codex-resumed"), "ready".to_owned()),
         ("codex", screen!("codex-ready"), "ready".to_owned()),
         (
             "codex",
@@ -80,6 +83,27 @@ fn one_key_for_each_look() {
     );
     // One that comes back is a new one.
     assert_eq!(told(&claude, &[(no, 1), ("", 1), (no, 1)]), ["Up", "wait", "Up"]);
+}
+
+#[test]
+fn a_prompt_that_is_still_loading_is_not_ready_for_input() {
+    let codex = start_up("codex");
+    let (loading, trust) = (screen!("codex-loading"), screen!("codex-trust"));
+    // The prompt shows before the question does: what were typed now would answer it.
+    assert_eq!(
+        told(&codex, &[(loading, 1), (loading, 60), (trust, 61), (screen!("codex-ready"), 62)]),
+        ["wait", "wait", "Enter", "ready"]
+    );
+    assert_eq!(
+        told(&codex, &[(loading, 1), (loading, 121)]),
+        ["wait", "it has loaded, but was not ready within 120 s"]
+    );
+    // A question that nobody knows has the same mark before its answers as the prompt.
+    let unknown = trust.replace("Trust this folder?", "Trust this house?");
+    assert_eq!(
+        told(&codex, &[(loading, 1), (&unknown, 2), (&unknown, 12)])[1..],
+        ["wait", "its screen has not changed for 10 s, and shows neither its prompt nor a known dialog"]
+    );
 }
 
 #[test]

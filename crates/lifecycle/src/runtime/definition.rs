@@ -14,7 +14,7 @@ const SYSTEM_PROMPT_FILE: &str = "{system_prompt_file}";
 
 /// The keys of a definition and of the objects in it, by the key that these stand under.
 const KEYS: [(&str, &[&str]); 4] = [
-    ("", &["class", "program", "argv", "ready", "dialogs", "transcripts", "interrupt", "compact"]),
+    ("", &["class", "program", "argv", "ready", "loading", "dialogs", "transcripts", "interrupt", "compact"]),
     ("argv", &["fresh", "resume"]),
     ("dialogs", &["name", "shows", "key", "fails"]),
     ("compact", &["text", "keys"]),
@@ -57,6 +57,9 @@ pub(super) struct Argument(Vec<String>);
 pub struct StartUp {
     /// The texts that all show when it is ready for input; without any it is ready as soon as it runs.
     pub ready: Vec<String>,
+    /// The texts that all show while it is still loading, which may take longer than an unknown screen may stand
+    /// still; without any no screen is known as such.
+    pub loading: Vec<String>,
     /// What it may ask before that. The first one that shows is the one that is answered.
     pub dialogs: Vec<Dialog>,
 }
@@ -129,7 +132,7 @@ impl fmt::Display for DefinitionFault {
                 { "required": ["program"], "properties": { "program": { "type": "string", "minLength": 1 } } }
             ] },
             { "anyOf": [
-                { "properties": { "dialogs": { "maxItems": 0 } } },
+                { "properties": { "dialogs": { "maxItems": 0 }, "loading": { "maxItems": 0 } } },
                 { "required": ["ready"], "properties": { "ready": { "minItems": 1 } } }
             ] }
         ])
@@ -147,6 +150,9 @@ pub(crate) struct Definition {
     /// Texts that all show when it is ready for input; without any it is ready as soon as it runs.
     #[serde(default)]
     pub(crate) ready: Texts,
+    /// Texts that all show while it is still loading: such a screen may stand still.
+    #[serde(default)]
+    pub(crate) loading: Texts,
     /// What it may ask before that. The first one that shows is answered.
     #[serde(default)]
     pub(crate) dialogs: Vec<Dialog>,
@@ -211,8 +217,10 @@ impl Definition {
             {
                 whole("an agent runtime needs a `program`")
             }
-            Definition { ready, dialogs, .. } if ready.0.is_empty() && !dialogs.is_empty() => {
-                whole("`dialogs` need `ready`: without it nobody looks at the screen")
+            Definition { ready, loading, dialogs, .. }
+                if ready.0.is_empty() && !(loading.0.is_empty() && dialogs.is_empty()) =>
+            {
+                whole("`dialogs` and `loading` need `ready`: without it nobody looks at the screen")
             }
             _ => Ok(definition),
         }

@@ -44,7 +44,12 @@ fn a_fault_has_its_line_and_reason() {
             "{ \"class\": \"agent\", \"program\": \"x\", \"dialogs\": [\n { \"name\": \"a\", \"shows\": [\"b\"], \"key\": \"y\" } ] }"
                 .to_owned(),
             None,
-            "`dialogs` need `ready`",
+            "`dialogs` and `loading` need `ready`",
+        ),
+        (
+            "{ \"class\": \"agent\", \"program\": \"x\", \"loading\": [\"b\"] }".to_owned(),
+            None,
+            "`dialogs` and `loading` need `ready`",
         ),
     ] {
         let found = Definition::parse(text.as_bytes()).unwrap_err();
@@ -89,9 +94,10 @@ fn arguments_with_the_system_prompt_drop_out_without_one() {
     assert_eq!(claude.fresh(prompt), [&always[..], &["--system-prompt-file", "/p f.md"]].concat());
     assert_eq!(claude.resume(None).unwrap(), [&always[..], &["--continue"]].concat());
     let codex = Runtime::find(&"codex".parse().unwrap(), &layout).unwrap().argv;
-    assert_eq!(codex.fresh(None), [""; 0]);
-    assert_eq!(codex.resume(None).unwrap(), ["resume", "--last"]);
-    assert_eq!(codex.resume(prompt).unwrap()[2..], ["-c", "model_instructions_file=/p f.md"]);
+    let alone = ["-c", "features.daemon_auto_start=false"];
+    assert_eq!(codex.fresh(None), alone);
+    assert_eq!(codex.resume(None).unwrap(), [&["resume", "--last"], &alone[..]].concat());
+    assert_eq!(codex.resume(prompt).unwrap()[4..], ["-c", "model_instructions_file=/p f.md"]);
     let shell = Runtime::find(&"shell".parse().unwrap(), &layout).unwrap().argv;
     assert_eq!((shell.fresh(prompt), shell.resume(None)), (vec![], None));
 }
