@@ -7,7 +7,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::backup::{BackupError, Backups};
 use crate::door::WriteError;
-use crate::{Lock, ReadError, Timestamp, read_file, remove_file, replace_file};
+use crate::stage::stage_file;
+use crate::{Lock, ReadError, Timestamp, read_file, remove_file};
 
 /// No document is larger than this, in bytes.
 pub(crate) const LIMIT: u64 = 16 << 20;
@@ -458,6 +459,7 @@ impl<F: Format> Document<F> {
         if let Err(fault) = explained(&bytes, |bytes| self.format.validate(value, bytes)) {
             return Err(CommitError::Invalid { path: self.path.clone(), reason: fault.to_string() });
         }
+        let staged = stage_file(&self.path, &bytes)?;
         // First the backup: a commit that is acknowledged has one. A crash in between leaves a generation
         // more than there were commits, which is the state that was about to be.
         let now = Timestamp::now();
@@ -467,7 +469,7 @@ impl<F: Format> Document<F> {
         };
         let new = self.backups().map(keep).transpose();
         let new = new.map_err(|source| CommitError::Backup { path: self.path.clone(), source })?.flatten();
-        let replaced = replace_file(&self.path, &bytes);
+        let replaced = staged.put_in_place(&self.path);
         if let (Err(_), Some(generation)) = (&replaced, new)
             && !read_file(&self.path, LIMIT).is_ok_and(|there| there.as_ref() == Some(&bytes))
         {

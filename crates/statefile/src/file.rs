@@ -419,13 +419,13 @@ pub(crate) fn rename_to_free_name(from: &Utf8Path, to: &Utf8Path) -> Result<(), 
 
 /// Whether bytes are on the disk before they get their name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Durability {
+pub(crate) enum Durability {
     Synced,
     Unsynced,
 }
 
 /// A temporary file with this content in the folder of `path`; it goes when it is dropped.
-fn write_beside(
+pub(crate) fn write_beside(
     path: &Utf8Path,
     bytes: &[u8],
     durability: Durability,
@@ -449,7 +449,7 @@ fn write_beside(
 }
 
 /// Makes a temporary file the one at `path`, and the folder durable.
-fn put_in_place(temporary: tempfile::NamedTempFile, path: &Utf8Path) -> Result<(), WriteError> {
+pub(crate) fn put_in_place(temporary: tempfile::NamedTempFile, path: &Utf8Path) -> Result<(), WriteError> {
     if let Ok(meta) = path.symlink_metadata()
         && !meta.is_file()
     {

@@ -101,6 +101,7 @@ mod held;
 mod live;
 mod lock;
 mod reuse;
+mod stage;
 
 mod backup;
 mod document;

@@ -25,7 +25,7 @@ type Done = Result<(), Box<dyn Error>>;
 pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "first commit",
-        deeds: "Open Write MakeFolder MakeFolder Open Write Link Open Write Sync Rename Sync",
+        deeds: "Open Write Open Write MakeFolder MakeFolder Open Write Link Sync Rename Sync",
         prepare: |_| {},
         act: |root| commit(root, &NEW),
         check: |root, end| {
@@ -44,14 +44,14 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "later commit",
-        deeds: "Open Write Open Write Link Open Write Sync Rename Sync",
+        deeds: "Open Write Open Write Open Write Link Sync Rename Sync",
         prepare: |root| commits(root, 2),
         act: |root| commit(root, &NEW),
         check: |root, end| old_or_new(root, end, 2),
     },
     Scenario {
         name: "commit that lets go of a generation",
-        deeds: "Open Write Open Rename Write Rename Open Write Sync Rename Sync",
+        deeds: "Open Write Open Write Open Rename Write Rename Sync Rename Sync",
         prepare: |root| commits(root, 7),
         act: |root| commit(root, &NEW),
         check: |root, end| {
@@ -64,7 +64,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "recovery of a damaged document",
-        deeds: "Open Write MakeFolder Link Sync Open Write Link Open Write Sync Rename Sync",
+        deeds: "Open Write MakeFolder Link Sync Open Write Open Write Link Sync Rename Sync",
         prepare: |root| {
             commits(root, 2);
             // The newest generation has these bytes, too.
