@@ -29,6 +29,7 @@ mod fleet;
 mod general;
 mod owed;
 mod peers;
+mod reference;
 mod rename;
 mod runtime;
 mod sessions;

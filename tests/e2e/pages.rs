@@ -48,7 +48,7 @@ fn help(host: &Host, verbs: &[&str]) -> Option<String> {
 
 /// The verbs below some, each with what its help says. A verb stands at the beginning of a line; on the front
 /// page a group does, and its verbs follow.
-fn verbs_below(host: &Host, verbs: &[&str]) -> Vec<(String, String)> {
+pub(crate) fn verbs_below(host: &Host, verbs: &[&str]) -> Vec<(String, String)> {
     let told = help(host, verbs).unwrap();
     let lines = told.lines().filter_map(|line| line.strip_prefix("  ")?.split_once("  "));
     let words = lines.flat_map(|(word, rest)| match word.starts_with(char::is_uppercase) {
