@@ -74,14 +74,15 @@ impl Fleet<'_> {
         findings.extend(
             uncalled.map(|(who, pid)| format!("{who} (pid {pid}) was not killed, and counts as dead")),
         );
-        let mut ends = BTreeMap::<(String, String), u32>::new();
+        // A pid alone may come back within minutes, where there are so many.
+        let mut ends = BTreeMap::<(String, String, String), u32>::new();
         for line in self.lines("exits.log", "session-exit") {
             let word = |key| field(&line, key).unwrap_or_default().to_owned();
-            *ends.entry((word("identity"), word("pane_pid"))).or_default() += 1;
+            *ends.entry((word("identity"), word("server_pid"), word("pane_pid"))).or_default() += 1;
         }
         let twice = ends.into_iter().filter(|(_, count)| *count > 1);
         findings.extend(
-            twice.map(|((who, pid), n)| format!("the end of the program {pid} of {who} has {n} lines")),
+            twice.map(|((who, _, pid), n)| format!("the end of the program {pid} of {who} has {n} lines")),
         );
         findings
     }
