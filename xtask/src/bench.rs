@@ -88,7 +88,11 @@ fn run(parts: &[&Named], as_json: bool) -> Result<(), Findings> {
         println!("{:#}", table::document(&rows, &said));
     } else {
         if !rows.is_empty() {
-            print!("\n{}", table::table(&rows));
+            let table = table::table(&rows);
+            print!("\n{table}");
+            if table.contains("not met") {
+                println!("why a target is not met: docs/BENCHMARKS.md, \"What was tried\"");
+            }
         }
         said.iter().for_each(|line| println!("{line}"));
         for (name, part) in parts {
