@@ -105,7 +105,7 @@ fn completing_writes_nothing_and_never_complains() {
     }
 }
 
-/// Everything in the root, with what is in it.
+/// Everything in the root, with what is in it; [`Host::files`] leaves the locks out.
 fn all_files(host: &Host) -> Vec<(PathBuf, Option<Vec<u8>>)> {
     let mut left = vec![host.path("root")];
     let mut files = Vec::new();
@@ -150,14 +150,9 @@ fn bash_completes() {
     terminal.types("exec bash --noprofile --norc");
     terminal.types("PS1='ready> '; source <(iapeer completions bash)");
     wait_prompt(&terminal);
-    press(&terminal, "iapeer show alph\tx");
-    terminal.shows("ready> iapeer show alpha x");
-    press(&terminal, "\u{15}");
-    press(&terminal, "iapeer init a\t");
-    terminal.shows(r"ready> iapeer init a\ folder/");
-    press(&terminal, "\u{15}");
-    press(&terminal, "iapeer deaths --peer=b\t");
-    terminal.shows("ready> iapeer deaths --peer=beta");
+    completes(&terminal, "iapeer show alph\tx", "ready> iapeer show alpha x");
+    completes(&terminal, "iapeer init a\t", r"ready> iapeer init a\ folder/");
+    completes(&terminal, "iapeer deaths --peer=b\t", "ready> iapeer deaths --peer=beta");
 }
 
 #[test]
@@ -168,20 +163,11 @@ fn zsh_completes() {
     terminal.types("exec zsh -f");
     terminal.types("PS1='ready> '; autoload -U compinit; compinit -u -D; source <(iapeer completions zsh)");
     wait_prompt(&terminal);
-    press(&terminal, "iapeer show alph\tx");
-    terminal.shows("ready> iapeer show alpha x");
-    press(&terminal, "\u{15}");
-    press(&terminal, "iapeer launch b\tx");
-    terminal.shows("ready> iapeer launch beta x");
-    press(&terminal, "\u{15}");
-    press(&terminal, "iapeer init a\t");
-    terminal.shows(r"ready> iapeer init a\ folder/");
-    press(&terminal, "\u{15}");
-    press(&terminal, "iapeer deaths --peer=b\t");
-    terminal.shows("ready> iapeer deaths --peer=beta");
-    press(&terminal, "\u{15}");
-    press(&terminal, "iapeer slot \t");
-    terminal.shows("-- Show what is declared");
+    completes(&terminal, "iapeer show alph\tx", "ready> iapeer show alpha x");
+    completes(&terminal, "iapeer launch b\tx", "ready> iapeer launch beta x");
+    completes(&terminal, "iapeer init a\t", r"ready> iapeer init a\ folder/");
+    completes(&terminal, "iapeer deaths --peer=b\t", "ready> iapeer deaths --peer=beta");
+    completes(&terminal, "iapeer slot \t", "-- Show what is declared");
 }
 
 #[test]
@@ -203,6 +189,13 @@ fn fish_completes() {
     ] {
         assert_eq!(complete(line), wanted, "{line}");
     }
+}
+
+/// What is typed, on a line of its own, becomes what is shown.
+fn completes(terminal: &Terminal<'_>, typed: &str, shown: &str) {
+    press(terminal, "\u{15}");
+    press(terminal, typed);
+    terminal.shows(shown);
 }
 
 fn press(terminal: &Terminal<'_>, keys: &str) {

@@ -119,7 +119,7 @@ mod tests {
             "shape.rs",
             "mod form;\npub(crate) use form::Figure;\n/// Round.\n#[derive(Debug)]\n\
              pub struct Circle { pub radius: u32, inner: u8 }\n\
-             impl Circle { pub fn new(radius: u32) -> Self { todo!() } fn hidden(&self) {} }\n\
+             impl Circle { pub fn new(radius: u32) -> Self { Circle { radius, inner: 0 } } fn hidden(&self) {} }\n\
              impl Drop for Circle { fn drop(&mut self) {} }\npub struct Unseen;\n",
         );
         write(

@@ -16,7 +16,7 @@ use crate::launch::{adopt_if_live, close_last, launch_with};
 use crate::launch_error::LaunchError;
 use crate::look::is_held_by_service;
 use crate::observe::SessionState;
-use crate::queue::{Begun, QueueError, Task, begun, close_hand_over, log, queued, take_off, worker};
+use crate::queue::{Begun, QueueError, Task, begun, close_hand_over, log, next_task, take_off, worker};
 use crate::runtime::Runtime;
 use crate::stop::{StopError, park};
 use crate::wake::{Request, decided};
@@ -100,7 +100,7 @@ fn try_hand_over(
                 if begun == Begun::Uncertain {
                     close_hand_over(host, identity, warnings).map_err(LaunchError::from)?;
                 }
-                let Some(task) = queued(host, identity)?.into_iter().next() else { return Ok(None) };
+                let Some(task) = next_task(host, identity)? else { return Ok(None) };
                 return give(host, &worker(host, identity)?, &task, &wake, warnings);
             }
         }

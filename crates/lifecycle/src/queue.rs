@@ -152,16 +152,28 @@ pub fn drop_task(host: &Host, identity: &Identity, number: u64) -> Result<Vec<Wa
 ///
 /// [`QueueError::Read`] when the queue or a task in it cannot be read.
 pub fn queued(host: &Host, identity: &Identity) -> Result<Vec<Task>, QueueError> {
-    let mut tasks = Vec::new();
-    for number in numbers(host, identity)? {
+    tasks(host, identity)?.collect()
+}
+
+/// The next task of an identity. The others are not read.
+pub(crate) fn next_task(host: &Host, identity: &Identity) -> Result<Option<Task>, QueueError> {
+    tasks(host, identity)?.next().transpose()
+}
+
+/// The tasks of an identity in their order, each read when it is asked for.
+fn tasks(
+    host: &Host,
+    identity: &Identity,
+) -> Result<impl Iterator<Item = Result<Task, QueueError>>, QueueError> {
+    let read = move |number| {
         let path = path_of(host, identity, number);
         let at = path.metadata().map(|meta| meta.mtime() * 1000 + meta.mtime_nsec() / 1_000_000);
         // One that was taken off meanwhile is none any more.
-        let (Ok(added_at), Some(bytes)) = (at, read_file(&path, TASK_LIMIT as u64)?) else { continue };
+        let (Ok(added_at), Some(bytes)) = (at, read_file(&path, TASK_LIMIT as u64)?) else { return Ok(None) };
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        tasks.push(Task { identity: identity.clone(), number, added_at, text, path });
-    }
-    Ok(tasks)
+        Ok(Some(Task { identity: identity.clone(), number, added_at, text, path }))
+    };
+    Ok(numbers(host, identity)?.into_iter().filter_map(move |number| read(number).transpose()))
 }
 
 /// The peer of an identity, if it is woken for tasks.

@@ -200,7 +200,8 @@ pub enum StateFault {
     Unreadable(#[from] ReadError),
 }
 
-/// Why a commit did not happen. The document is as it was, save where [`replace_file`](crate::replace_file) says otherwise.
+/// Why a commit did not happen. The document is as it was, save where [`replace_file`](crate::replace_file) says
+/// otherwise.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommitError {

@@ -1,11 +1,11 @@
 //! A file that is wanted no more becomes another one.
 
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 
 use camino::Utf8Path;
 use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno;
 
 use crate::door::{self, WriteError};
 use crate::file::{remove_file, rename_to_free_name};
@@ -36,24 +36,14 @@ pub(crate) fn reuse(old: &Utf8Path, new: &Utf8Path, bytes: &[u8]) -> Result<bool
     let away = step::before(Deed::Rename, old);
     away.and_then(|()| Ok(rustix::fs::rename(old.as_std_path(), spare.as_std_path())?))
         .map_err(WriteError::io("rename", old))?;
-    let written = step::write_all(&file, bytes, new)
-        .and_then(
-            |()| if meta.len() > bytes.len() as u64 { file.set_len(bytes.len() as u64) } else { Ok(()) },
-        )
+    let len = bytes.len() as u64;
+    let done = step::write_all(&file, bytes, new)
+        .and_then(|()| if meta.len() > len { file.set_len(len) } else { Ok(()) })
         .and_then(|()| step::before(Deed::Rename, new))
-        .and_then(|()| match rename_to_free_name(&spare, new) {
-            Ok(()) => Ok(true),
-            Err(Errno::EXIST) => Ok(false),
-            Err(errno) => Err(errno.into()),
-        });
-    match written {
-        Ok(true) => {}
-        // Left of a failure is at most a file that nobody reads.
-        Ok(false) => drop(remove_file(&spare)),
-        Err(e) => {
-            let _ = remove_file(&spare);
-            return Err(WriteError::io("write", new)(e));
-        }
-    }
-    Ok(true)
+        .and_then(|()| Ok(rename_to_free_name(&spare, new)?));
+    let Err(e) = done else { return Ok(true) };
+    // Left of a failure is at most a file that nobody reads.
+    let _ = remove_file(&spare);
+    // Somebody else has made the same one.
+    if e.kind() == io::ErrorKind::AlreadyExists { Ok(true) } else { Err(WriteError::io("write", new)(e)) }
 }

@@ -60,6 +60,11 @@ impl Row {
         }
     }
 
+    /// Whether one of its targets is not met.
+    pub(super) fn misses(&self) -> bool {
+        self.targets.iter().any(|target| !self.meets(*target))
+    }
+
     fn verdicts(&self) -> Vec<String> {
         let told = |target: &Target| {
             let met = if self.meets(*target) { "met" } else { "not met" };
